@@ -1,0 +1,81 @@
+"""Everything that can go wrong, as one tree.
+
+ConvscopeError
+├── ModelError            a model could not be made ready
+│   ├── SpecError             the model spec names nothing that can be loaded
+│   ├── WeightsError          a weights file is unsafe, broken or does not fit
+│   └── ExportError           the model could not be turned into a graph
+├── AddressError          no such layer or unit
+├── CoverageError         an op on the way has no rule
+├── NumberError           an activation is not a finite number
+├── ImageError            one image cannot be read (callers list it as skipped)
+├── ImageSetError         a whole image source cannot be used
+├── AtlasError            a store cannot be read or written
+│   ├── AtlasMismatchError    the store was made from another model, data set or settings
+│   └── AtlasFormatError      the store is damaged, or of a version this program does not know
+└── MissingExtraError     an optional dependency is not installed
+
+A message says what was met, what was expected and what to do next.
+"""
+
+
+class ConvscopeError(Exception):
+    """Root of all errors that convscope raises on purpose."""
+
+
+class ModelError(ConvscopeError):
+    """A model could not be made ready."""
+
+
+class SpecError(ModelError):
+    """The model spec names nothing that can be loaded."""
+
+
+class WeightsError(ModelError):
+    """A weights file is unsafe, broken, or does not fit the architecture."""
+
+
+class ExportError(ModelError):
+    """The model could not be turned into a graph of ops."""
+
+
+class AddressError(ConvscopeError):
+    """No layer or unit has this address."""
+
+
+class CoverageError(ConvscopeError):
+    """An op on the way down has no rule."""
+
+
+class NumberError(ConvscopeError):
+    """An activation is NaN or infinite, so nothing can be ranked by it."""
+
+
+class ImageError(ConvscopeError):
+    """One image cannot be read; callers list it as skipped, with this message as the reason."""
+
+
+class ImageSetError(ConvscopeError):
+    """A whole image source cannot be used."""
+
+
+class AtlasError(ConvscopeError):
+    """An atlas cannot be read or written."""
+
+
+class AtlasMismatchError(AtlasError):
+    """The atlas was made from another model, data set or settings."""
+
+
+class AtlasFormatError(AtlasError):
+    """The atlas is damaged, or of a format version this program does not know."""
+
+
+class MissingExtraError(ConvscopeError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed. "
+            f"Install it with: pip install 'convscope[{extra}]'"
+        )
