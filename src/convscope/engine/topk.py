@@ -1,0 +1,138 @@
+"""TopK: the strongest activations of every channel of a layer, as a value that folds.
+
+Merging is associative and commutative and ties go to the lower image, then the lower position, so the answer is the
+same for any batch size, order of images, or way of sharing the work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+NOWHERE = torch.iinfo(torch.int64).max
+
+
+@dataclass(frozen=True)
+class TopK:
+    """The k strongest of each channel, strongest first.
+
+    ``value`` float (channels, k), -inf where there are fewer than k; ``place`` int64 (channels, k) =
+    image * positions + row * width + column, NOWHERE where there is none.
+    """
+
+    value: Tensor
+    place: Tensor
+
+    @classmethod
+    def empty(cls, channels: int, k: int) -> TopK:
+        """No activation seen yet."""
+        value = torch.full((channels, k), -torch.inf)
+        return cls(value, torch.full((channels, k), NOWHERE))
+
+    def merge(self, other: TopK) -> TopK:
+        """The k strongest of both."""
+        k = self.value.shape[1]
+        value = torch.cat((self.value, other.value), 1)
+        place = torch.cat((self.place, other.place), 1)
+        value, place = _ranked(value, place)
+        return TopK(value[:, :k].contiguous(), place[:, :k].contiguous())
+
+    def could_enter(self, value: Tensor, place: Tensor) -> Tensor:
+        """Which candidates, (channels, any), would change this value: a cheap test before a merge."""
+        last, last_place = self.value[:, -1:], self.place[:, -1:]
+        return (value > last) | ((value == last) & (place < last_place))
+
+    def at(self, channels: Tensor) -> TopK:
+        """Only these channels."""
+        return TopK(self.value[channels], self.place[channels])
+
+    def put(self, channels: Tensor, other: TopK) -> TopK:
+        """With these channels replaced."""
+        return TopK(
+            self.value.index_copy(0, channels, other.value), self.place.index_copy(0, channels, other.place)
+        )
+
+
+def _ranked(value: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows sorted by falling value; equal values by rising place."""
+    order = place.argsort(dim=1)
+    value, place = value.gather(1, order), place.gather(1, order)
+    value, order = value.sort(dim=1, descending=True, stable=True)
+    return value, place.gather(1, order)
+
+
+def strongest_per_image(maps: Tensor, peaks: Tensor, images: Tensor, best: TopK) -> TopK:
+    """``best`` after a batch, one activation per image.
+
+    ``maps`` (count, channels, height, width); ``peaks`` (count, channels) their maxima; ``images`` int64 (count,) the
+    indices of the images. Positions are looked up only for those that enter.
+    """
+    positions = maps.shape[2] * maps.shape[3]
+    value = peaks.T.cpu()
+    first = (images * positions).expand_as(value)
+    enters = best.could_enter(value, first + positions - 1)
+    channels = enters.any(1).nonzero()[:, 0]
+    if not len(channels):
+        return best
+    candidates = _top_of_batch(value[channels], images, best.value.shape[1], enters[channels])
+    where = _positions(maps, candidates, channels)
+    found = TopK(candidates.value, torch.where(candidates.row < 0, NOWHERE, images[candidates.row] * positions + where))
+    return best.put(channels, best.at(channels).merge(found))
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """(channels, up to k): values, strongest first, and the row of the batch that each comes from; -1: none."""
+
+    value: Tensor
+    row: Tensor
+
+
+def _top_of_batch(value: Tensor, images: Tensor, k: int, enters: Tensor) -> _Candidates:
+    by_image = images.argsort()
+    value = value.masked_fill(~enters, -torch.inf)[:, by_image]
+    value, order = value.sort(dim=1, descending=True, stable=True)
+    value, row = value[:, :k], by_image[order[:, :k]]
+    return _Candidates(value, torch.where(value == -torch.inf, -1, row))
+
+
+_GATHER_LIMIT = 8_000_000
+"""Numbers gathered from maps at a time, to bound the extra memory (32 MB in float32)."""
+
+
+def _positions(maps: Tensor, candidates: _Candidates, channels: Tensor) -> Tensor:
+    """The first position, in reading order, at which each candidate's map has its maximum; 0 for no candidate."""
+    rows, columns = (candidates.row >= 0).nonzero(as_tuple=True)
+    where = torch.zeros_like(candidates.row)
+    size = max(1, _GATHER_LIMIT // (maps.shape[2] * maps.shape[3]))
+    for r, c in zip(rows.split(size), columns.split(size), strict=True):
+        picked = maps[candidates.row[r, c].to(maps.device), channels[r].to(maps.device)].flatten(1)
+        where[r, c] = _first_maximum(picked).cpu()
+    return where
+
+
+def _first_maximum(rows: Tensor) -> Tensor:
+    """argmax that takes the first of equal maxima on every device."""
+    count = torch.arange(rows.shape[1], device=rows.device)
+    return torch.where(rows == rows.amax(1, keepdim=True), count, rows.shape[1]).amin(1)
+
+
+def strongest_positions(maps: Tensor, images: Tensor, best: TopK) -> TopK:
+    """``best`` after a batch when one image may contribute several activations; arguments as above."""
+    channels, k = best.value.shape
+    flat = maps.flatten(2)
+    count = torch.arange(flat.shape[2])
+    for row, image in zip(flat.cpu().contiguous(), images, strict=True):
+        # A stable sort keeps reading order among equals, which topk does not promise.
+        value, order = row.sort(dim=1, descending=True, stable=True)
+        value, order = value[:, :k], order[:, :k]
+        enters = best.could_enter(value, image * len(count) + order)
+        hit = enters.any(1).nonzero()[:, 0]
+        if len(hit):
+            pad = (0, max(0, k - value.shape[1]))
+            padded = torch.nn.functional.pad(value[hit], pad, value=-torch.inf)
+            places = torch.nn.functional.pad(image * len(count) + order[hit], pad, value=NOWHERE)
+            best = best.put(hit, best.at(hit).merge(TopK(padded, places)))
+    return best

@@ -1,0 +1,203 @@
+"""From a model to an OpGraph: export once, functionalise, fold constants.
+
+``torch.export`` sees every op, whatever module, function or in-place method called it; this is why a functional ReLU,
+a ReLU6 or a re-used module needs no special care anywhere else.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+import warnings
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export import Dim, ExportedProgram
+
+from convscope.errors import ExportError
+from convscope.graph.opgraph import INPUT, OpGraph, OpNode, Ref, bind, evaluate
+
+_EXAMPLE_BATCH = 2  # export specialises on a batch of 1
+
+
+def export_graph(module: nn.Module, input_shape: tuple[int, int, int]) -> OpGraph:
+    """Turn a model into an OpGraph for inputs of ``input_shape`` = (channels, height, width) and any batch size.
+
+    The module must be in eval mode and is not changed. Raises ExportError.
+    """
+    if module.training:
+        raise ExportError("the model is in training mode; call model.eval() first, or use load_model(model)")
+    program = _export(module, input_shape)
+    stem = _Names(program)
+    leaves = {path for path, child in module.named_modules() if not any(child.children())}
+    addresses = _addresses(program.graph, leaves)
+    nodes = tuple(
+        _node(node, stem, addresses[node.name])
+        for node in program.graph.nodes
+        if node.op == "call_function" and node.name in addresses
+    )
+    graph = OpGraph(nodes, stem.constants, stem.output, (1, *input_shape))
+    return _fold_constants(graph)
+
+
+def _export(module: nn.Module, input_shape: tuple[int, int, int]) -> ExportedProgram:
+    parameter = next((p for p in [*module.parameters(), *module.buffers()] if p.is_floating_point()), None)
+    like = {} if parameter is None else {"device": parameter.device, "dtype": parameter.dtype}
+    example = torch.zeros(_EXAMPLE_BATCH, *input_shape, **like)  # type: ignore[arg-type]
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.export.export(module, (example,), dynamic_shapes=({0: Dim("batch")},), strict=False)
+            return program.run_decompositions({})
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        raise ExportError(
+            f"{type(module).__name__} could not be exported for input {tuple(example.shape)}: "
+            f"{type(error).__name__}: {reason[0] if reason else 'no reason given'}. "
+            "torch.export must be able to run forward(images) for any batch size: data-dependent Python branches and "
+            "custom C++ ops are the usual causes. Check the input size and channels first."
+        ) from error
+
+
+class _Names:
+    """What the exported program's placeholder and output names stand for."""
+
+    def __init__(self, program: ExportedProgram) -> None:
+        signature = program.graph_signature
+        if len(signature.user_inputs) != 1:
+            raise ExportError(f"the model takes {len(signature.user_inputs)} inputs; one batch of images is expected")
+        self.image = str(signature.user_inputs[0])
+        tensors: dict[str, Any] = {**program.state_dict, **program.constants}
+        held = {
+            **signature.inputs_to_parameters,
+            **signature.inputs_to_buffers,
+            **signature.inputs_to_lifted_tensor_constants,
+        }
+        self.constants: dict[str, Tensor] = {name: tensors[key].detach() for name, key in held.items()}
+        self.output = _first_tensor_output(program.graph)
+
+    def ref(self, node: fx.Node) -> Ref:
+        return Ref(INPUT if node.name == self.image else node.name)
+
+
+def _first_tensor_output(graph: fx.Graph) -> str:
+    result = next(node for node in graph.nodes if node.op == "output").args[0]
+    while isinstance(result, (tuple, list)):
+        result = result[0]
+    if not isinstance(result, fx.Node):
+        raise ExportError(f"the model's first output is {result!r}, not a tensor computed from the images")
+    return result.name
+
+
+def _node(node: fx.Node, names: _Names, address: str) -> OpNode:
+    """One fx node as an OpNode; a ``getitem`` becomes its op with ``select``, so every node has one result."""
+    select: int | None = None
+    call = node
+    if node.target is operator.getitem:
+        call, select = node.args  # type: ignore[assignment]
+    target: Any = call.target
+    schema = getattr(target, "_schema", None)
+    stack = _module_stack(node)
+    return OpNode(
+        name=node.name,
+        op=_op_name(call),
+        target=target,
+        args=_plain(call.args, names),
+        kwargs=_plain(call.kwargs, names),
+        parameters=tuple(a.name for a in schema.arguments) if schema is not None else (),
+        module=stack[-1] if stack else "",
+        modules=stack,
+        address=address,
+        shape=_shape_for_one(node.meta.get("val")),
+        select=select,
+    )
+
+
+def _op_name(node: fx.Node) -> str:
+    """``aten.conv2d.padding`` -> ``conv2d``; the names of normalised internals become the public ones."""
+    target = node.target
+    packet = getattr(target, "overloadpacket", None)
+    name = packet.__name__ if packet is not None else getattr(target, "__name__", str(target))
+    name = {"_native_batch_norm_legit_no_training": "batch_norm"}.get(name, name)
+    return str(name)
+
+
+def _plain(value: Any, names: _Names) -> Any:
+    if isinstance(value, fx.Node):
+        return names.ref(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(item, names) for item in value)
+    if isinstance(value, dict):
+        return {key: _plain(item, names) for key, item in value.items()}
+    return value
+
+
+def _shape_for_one(value: Any) -> tuple[int, ...] | None:
+    """The shape for a batch of one; symbolic sizes are functions of the batch size alone."""
+    if not isinstance(value, Tensor):
+        return None
+    return tuple(_size_for_one(size) for size in value.shape)
+
+
+def _size_for_one(size: Any) -> int:
+    if isinstance(size, int):
+        return size
+    expression = size.node.expr
+    return int(expression.xreplace(dict.fromkeys(expression.free_symbols, 1)))
+
+
+def _module_stack(node: fx.Node) -> tuple[str, ...]:
+    """Module paths around a node, outermost first; a re-used module's call number is dropped here."""
+    stack = node.meta.get("nn_module_stack", {})
+    return tuple(path for path, _ in stack.values() if path != "_empty_nn_module_stack_from_metadata_hook")
+
+
+def _call_number(node: fx.Node) -> int:
+    """0 for the first call of the innermost module, 1 for the second, …"""
+    keys = list(node.meta.get("nn_module_stack", {}))
+    match = re.search(r"@(\d+)$", keys[-1]) if keys else None
+    return int(match[1]) if match else 0
+
+
+def _addresses(graph: fx.Graph, leaves: set[str]) -> dict[str, str]:
+    """A stable, readable address for each op that is kept.
+
+    The last op of a leaf module has the module's path, others add their op name; ``#2`` marks the second of a name
+    (a re-used module, a second functional call), and so on.
+    """
+    kept = [n for n in graph.nodes if n.op == "call_function" and not _only_unpacked(n)]
+    last_of_call = {(_module_stack(n)[-1:], _call_number(n)): n.name for n in kept}
+    seen: Counter[str] = Counter()
+    addresses = {}
+    for node in kept:
+        path = (_module_stack(node) or ("",))[-1]
+        op = _op_name(node.args[0] if node.target is operator.getitem else node)  # type: ignore[arg-type]
+        whole = path in leaves and last_of_call[(_module_stack(node)[-1:], _call_number(node))] == node.name
+        stem = path if whole and path else f"{path}.{op}".lstrip(".")
+        seen[stem] += 1
+        addresses[node.name] = stem if seen[stem] == 1 else f"{stem}#{seen[stem]}"
+    return addresses
+
+
+def _only_unpacked(node: fx.Node) -> bool:
+    """True for an op with a tuple result: its ``getitem`` readers each become a node of their own."""
+    return isinstance(node.meta.get("val"), (tuple, list))
+
+
+def _fold_constants(graph: OpGraph) -> OpGraph:
+    """Compute once what does not depend on the image (standardised weights, position biases)."""
+    values: dict[str, Any] = dict(graph.constants)
+    kept = []
+    with torch.no_grad():
+        for node in graph.nodes:
+            if node.shape is not None and node.inputs and all(name in values for name in node.inputs):
+                values[node.name] = evaluate(node, values)
+            elif node.shape is not None and not node.inputs:
+                values[node.name] = node.target(*bind(node.args, values), **bind(node.kwargs, values))
+            else:
+                kept.append(node)
+    used = {name for node in kept for name in node.inputs}
+    constants = {name: value for name, value in values.items() if name in used}
+    return OpGraph(tuple(kept), constants, graph.output, graph.input_shape)

@@ -1,0 +1,110 @@
+"""A graph made cheaper to run: batch normalisation folded into convolutions, results overwritten where nobody looks.
+
+Only for passes that read values off the graph (a scan); the walk down uses the graph as exported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from convscope.graph.opgraph import OpGraph, OpNode, Ref, bind
+
+
+def fold_batch_norm(graph: OpGraph, keep: Collection[str]) -> OpGraph:
+    """Fold each batch normalisation into the convolution before it.
+
+    Nodes in ``keep`` keep their values (within rounding). The weights are multiplied in float64.
+    """
+    constants = dict(graph.constants)
+    renamed: dict[str, str] = {}
+    nodes: list[OpNode] = []
+    for node in graph.nodes:
+        conv = _foldable(graph, node, keep)
+        if conv is None:
+            nodes.append(_rename(node, renamed))
+            continue
+        constants.update(_folded_constants(conv, node, constants))
+        place = next(i for i, n in enumerate(nodes) if n.name == conv.name)
+        nodes[place] = _with_weights(nodes[place], conv.name)
+        renamed[node.name] = conv.name
+    output = renamed.get(graph.output, graph.output)
+    return OpGraph(tuple(nodes), constants, output, graph.input_shape)
+
+
+def _foldable(graph: OpGraph, node: OpNode, keep: Collection[str]) -> OpNode | None:
+    """The convolution that ``node``, a batch normalisation, can be folded into."""
+    if node.op != "batch_norm" or node.name in keep or not isinstance(node.args[0], Ref):
+        return None
+    conv = graph.by_name.get(node.args[0].name)
+    if conv is None or conv.op != "conv2d" or conv.name in keep or len(graph.readers[conv.name]) != 1:
+        return None
+    fixed = [ref for ref in (*conv.args[1:3], *node.args[1:5]) if isinstance(ref, Ref)]
+    return conv if all(ref.name in graph.constants for ref in fixed) else None
+
+
+def _folded_constants(conv: OpNode, norm: OpNode, constants: dict[str, Tensor]) -> dict[str, Tensor]:
+    weight, bias = (bind(conv.argument(name), constants) for name in ("weight", "bias"))
+    gain, shift = (bind(norm.argument(name), constants) for name in ("weight", "bias"))
+    mean, variance = (bind(norm.argument(name), constants) for name in ("running_mean", "running_var"))
+    scale = (variance.double() + norm.argument("eps")).rsqrt()
+    scale = scale if gain is None else scale * gain.double()
+    offset = (0 if bias is None else bias.double()) - mean.double()
+    moved = offset * scale + (0 if shift is None else shift.double())
+    folded = weight.double() * scale[:, None, None, None]
+    return {f"{conv.name}.weight": folded.to(weight.dtype), f"{conv.name}.bias": moved.to(weight.dtype)}
+
+
+def _with_weights(conv: OpNode, name: str) -> OpNode:
+    return replace(conv, args=(conv.args[0], Ref(f"{name}.weight"), Ref(f"{name}.bias"), *conv.args[3:]))
+
+
+def _rename(node: OpNode, renamed: dict[str, str]) -> OpNode:
+    return replace(node, args=_renamed(node.args, renamed), kwargs=_renamed(node.kwargs, renamed))
+
+
+def _renamed(value: Any, renamed: dict[str, str]) -> Any:
+    if isinstance(value, Ref):
+        return Ref(renamed.get(value.name, value.name))
+    if isinstance(value, dict):
+        return {key: _renamed(item, renamed) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_renamed(item, renamed) for item in value)
+    return value
+
+
+_aten = torch.ops.aten
+_IN_PLACE = {
+    "relu": _aten.relu_.default,
+    "hardtanh": _aten.hardtanh_.default,
+    "silu": _aten.silu_.default,
+    "hardswish": _aten.hardswish_.default,
+    "add": _aten.add_.Tensor,
+}
+_FRESH = frozenset("conv2d batch_norm add max_pool2d cat".split())
+"""Ops whose result is new memory that nothing else can see."""
+
+
+def overwrite(graph: OpGraph, keep: Collection[str]) -> OpGraph:
+    """Let an op write over its first operand where that is fresh, read by nobody else and not in ``keep``."""
+    return replace_nodes(graph, tuple(_overwriting(graph, node, keep) for node in graph.nodes))
+
+
+def _overwriting(graph: OpGraph, node: OpNode, keep: Collection[str]) -> OpNode:
+    target = _IN_PLACE.get(node.op)
+    if target is None or not isinstance(node.args[0], Ref) or (node.op == "add" and not isinstance(node.args[1], Ref)):
+        return node
+    source = graph.by_name.get(node.args[0].name)
+    alone = source is not None and len(graph.readers[source.name]) == 1 and source.name not in keep
+    if source is None or not alone or source.op not in _FRESH or source.shape != node.shape:
+        return node
+    return replace(node, target=target)
+
+
+def replace_nodes(graph: OpGraph, nodes: tuple[OpNode, ...]) -> OpGraph:
+    """The same graph with other nodes."""
+    return OpGraph(nodes, graph.constants, graph.output, graph.input_shape)

@@ -1,0 +1,126 @@
+"""What kind of op each aten op is, as far as carrying a signal down is concerned: one line per op.
+
+An op that is missing here has no rule: every method refuses it by name instead of guessing.
+To add one, name its kind below and give it a case in ``tests/rules/test_kinds.py``.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from convscope.errors import CoverageError
+from convscope.graph.opgraph import OpGraph, OpNode, Ref
+
+
+class Kind(Enum):
+    """How an op takes part in a projection; the value says it in words."""
+
+    RECTIFIER = "rectifier: cuts off below zero"
+    SOFT_RECTIFIER = "soft rectifier: a smooth or leaky stand-in for ReLU"
+    SWITCHES = "max pooling: remembers where each maximum came from"
+    CONTRAST = "contrast normalisation across or around feature maps"
+    PLAIN = "differentiable op without a rule of its own"
+    SELECTION = "chooses between values; may be a rectifier in disguise"
+    SHAPE_ONLY = "uses the shape of its input, not its values"
+
+
+_OPS: dict[Kind, str] = {
+    Kind.RECTIFIER: "relu relu6",
+    Kind.SOFT_RECTIFIER: "silu gelu hardswish mish elu celu selu leaky_relu prelu softplus log_sigmoid hardshrink softshrink",
+    Kind.SWITCHES: "max_pool2d adaptive_max_pool2d max_pool2d_with_indices",
+    Kind.PLAIN: (
+        # linear in the signal
+        "conv2d convolution conv_transpose2d linear addmm addbmm baddbmm matmul mm bmm einsum avg_pool2d avg_pool3d "
+        "adaptive_avg_pool2d upsample_nearest2d upsample_bilinear2d upsample_bicubic2d _upsample_bicubic2d_aa "
+        "_upsample_bilinear2d_aa pixel_shuffle pixel_unshuffle channel_shuffle grid_sampler im2col unfold "
+        # shapes
+        "view _unsafe_view reshape flatten unflatten permute transpose t squeeze unsqueeze expand expand_as repeat "
+        "clone contiguous alias detach dropout feature_dropout lift_fresh_copy to _to_copy type_as cat stack split split_with_sizes "
+        "chunk unbind slice select narrow index index_select slice_scatter select_scatter pad constant_pad_nd reflection_pad2d "
+        "replication_pad2d roll flip movedim as_strided "
+        # arithmetic
+        "add sub rsub mul div neg pow sqrt rsqrt square exp log log1p abs reciprocal mean sum var var_mean std "
+        "linalg_vector_norm norm addcmul addcdiv lerp cumsum prod amax amin max erf sin cos masked_fill "
+        # squashing and normalising
+        "sigmoid hardsigmoid tanh hardtanh clamp clamp_min clamp_max softmax _softmax log_softmax log_sum_exp batch_norm instance_norm "
+        "group_norm native_group_norm layer_norm native_layer_norm rms_norm _fused_rms_norm native_batch_norm scaled_dot_product_attention logsumexp"
+    ),
+    Kind.SELECTION: "maximum minimum where threshold",
+    Kind.SHAPE_ONLY: "new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like zero fill",
+}
+_KIND_OF: dict[str, Kind] = {op: kind for kind, ops in _OPS.items() for op in ops.split()}
+
+_NORMALISER_OPS = frozenset(
+    "mul square pow abs view unsqueeze squeeze pad constant_pad_nd avg_pool2d avg_pool3d adaptive_avg_pool2d add sqrt "
+    "conv2d slice sum mean clamp_min".split()
+)
+
+
+def kind_of(graph: OpGraph, node: OpNode) -> Kind:
+    """The kind of a node; raises CoverageError for an op that no table knows."""
+    if _is_contrast_normalisation(graph, node):
+        return Kind.CONTRAST
+    if _starts_at_zero(node):
+        return Kind.RECTIFIER
+    if node.op == "mul" and any(_is_comparison(graph, name) for name in node.inputs):
+        return Kind.SELECTION
+    kind = _KIND_OF.get(node.op)
+    if kind is None:
+        raise CoverageError(
+            f"no rule for {node.where()}. convscope does not guess how a signal passes through an op it does not know. "
+            "Choose a layer below it, replace the op in the model, or add it to rules/kinds.py (docs/how-to/rules.md)."
+        )
+    return kind
+
+
+def _starts_at_zero(node: OpNode) -> bool:
+    """True for the many spellings of a ReLU: a clamp, hardtanh or threshold whose lower bound is 0."""
+    if node.op in ("clamp", "clamp_min"):
+        return node.argument("min") == 0
+    if node.op == "hardtanh":
+        return node.argument("min_val", -1) == 0
+    return node.op == "threshold" and node.argument("threshold") == 0 and node.argument("value") == 0
+
+
+def _is_comparison(graph: OpGraph, name: str) -> bool:
+    """True for ``x > 0`` and the like, also when turned into numbers first: ``x * (x > 0)`` is a ReLU in disguise."""
+    node = graph.by_name.get(name)
+    while node is not None and node.op in ("to", "_to_copy", "type_as"):
+        node = graph.by_name.get(node.inputs[0])
+    return node is not None and node.op in ("gt", "ge", "lt", "le", "eq", "ne", "sign", "heaviside", "logical_not")
+
+
+def _is_contrast_normalisation(graph: OpGraph, node: OpNode) -> bool:
+    """True for ``x / d`` (or ``x * d``) where d is a power of a local sum of squares of the same x.
+
+    ``nn.LocalResponseNorm``, its functional form and hand-written ones all reduce to this; a division by anything
+    else (a constant, an attention score, a norm over whole vectors in attention) does not.
+    """
+    if node.op not in ("div", "mul"):
+        return False
+    operands = [arg.name for arg in node.args[:2] if isinstance(arg, Ref)]
+    if len(operands) != 2:
+        return False
+    signal, divisor = operands
+    return signal != divisor and _is_local_power_of(graph, divisor, signal)
+
+
+def _is_local_power_of(graph: OpGraph, name: str, source: str) -> bool:
+    """True if ``name`` is made from the square of ``source`` alone, by averaging over neighbours and raising to a power."""
+    ops = set()
+    todo = [name]
+    while todo:
+        node = graph.by_name.get(todo.pop())
+        if node is None or node.op not in _NORMALISER_OPS or node.shape is None:
+            return False
+        ops.add("square" if _squares(node, source) else node.op)
+        todo += [n for n in node.inputs if n != source and n in graph.by_name and graph.by_name[n].shape is not None]
+    local = ops & {"avg_pool2d", "avg_pool3d", "conv2d"}
+    return "square" in ops and bool(local) and bool(ops & {"pow", "sqrt"})
+
+
+def _squares(node: OpNode, source: str) -> bool:
+    same = Ref(source)
+    if node.op == "mul":
+        return node.args[:2] == (same, same)
+    return node.op in ("square", "pow") and node.args[:1] == (same,)

@@ -1,0 +1,93 @@
+"""The methods: for each kind of op, the rule by which a signal goes down through it.
+
+A signal has shape (units, *shape of the value for one image). The rule that most kinds share is the op's own
+vector-Jacobian product, ``transpose``; a method is the short list of where it differs:
+
+- DECONVNET, Zeiler & Fergus 2013, section 2.1: rectify the signal itself, unpool by switches, leave contrast
+  normalisation out (ECCV 2014 text).
+- GUIDED_BACKPROP, Springenberg et al. 2014: rectify the signal and also apply the rectifier's own derivative.
+- GRADIENT, Simonyan et al. 2013: the derivative, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from convscope.rules.kinds import Kind
+from convscope.rules.unpooling import UNPOOLINGS
+from convscope.rules.vjp import Tape
+
+Signals = Mapping[str, Tensor]
+"""What reaches each input of an op, by the input's name."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One op on the way down: its recorded values, the signal at its result, and how to unpool."""
+
+    tape: Tape
+    signal: Tensor
+    unpool: str = "sum"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named way down through one op."""
+
+    name: str
+    apply: Callable[[Step], Signals]
+    own: bool = True
+    """False for the plain transpose, which every kind may use."""
+
+
+def _transpose(step: Step) -> Signals:
+    return step.tape.transpose(step.signal)
+
+
+def _rectify(step: Step) -> Signals:
+    """Keep the positive part of the signal; where the forward pass was positive plays no part."""
+    return {step.tape.node.inputs[0]: step.signal.clamp_min(0)}
+
+
+def _rectify_and_transpose(step: Step) -> Signals:
+    return step.tape.transpose(step.signal.clamp_min(0))
+
+
+def _unpool(step: Step) -> Signals:
+    return UNPOOLINGS[step.unpool](step.tape, step.signal)
+
+
+def _skip(step: Step) -> Signals:
+    """Hand the signal to the normalised map unchanged; none of it goes through the normaliser."""
+    return {step.tape.node.inputs[0]: step.signal}
+
+
+def _nothing(step: Step) -> Signals:  # noqa: ARG001
+    return {}
+
+
+TRANSPOSE = Rule("plain transpose", _transpose, own=False)
+RECTIFY = Rule("rectify the signal", _rectify)
+GUIDED = Rule("rectify the signal, then transpose", _rectify_and_transpose)
+UNPOOL = Rule("unpool by switches", _unpool)
+SKIP = Rule("skipped", _skip)
+NOTHING = Rule("carries no signal", _nothing, own=False)
+
+_COMMON = {Kind.PLAIN: TRANSPOSE, Kind.SWITCHES: UNPOOL, Kind.SHAPE_ONLY: NOTHING}
+DECONVNET = {**_COMMON, Kind.RECTIFIER: RECTIFY, Kind.SOFT_RECTIFIER: RECTIFY, Kind.CONTRAST: SKIP}
+GUIDED_BACKPROP = {**_COMMON, Kind.RECTIFIER: GUIDED, Kind.SOFT_RECTIFIER: GUIDED, Kind.CONTRAST: TRANSPOSE}
+GRADIENT = {
+    **_COMMON,
+    Kind.RECTIFIER: TRANSPOSE,
+    Kind.SOFT_RECTIFIER: TRANSPOSE,
+    Kind.CONTRAST: TRANSPOSE,
+    Kind.SELECTION: TRANSPOSE,
+}
+METHODS: Mapping[str, Mapping[Kind, Rule]] = {
+    "deconvnet": DECONVNET,
+    "guided_backprop": GUIDED_BACKPROP,
+    "gradient": GRADIENT,
+}

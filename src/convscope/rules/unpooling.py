@@ -1,0 +1,93 @@
+"""Three ways back through max pooling. Where windows overlap, one input can be the maximum of several of them;
+the paper does not say how these collide, so it is a choice:
+
+- ``sum``: add them up. The exact transpose of pooling by the recorded switches, and what backpropagation does.
+- ``last``: the window that comes last in reading order wins. What `max_unpool` implementations do by accident, here in
+  a fixed order.
+- ``none``: forget the switches and spread each value evenly over its window (the transpose of average pooling).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from convscope.graph.opgraph import OpNode
+from convscope.rules.vjp import Tape
+
+
+def _sum(tape: Tape, signal: Tensor) -> dict[str, Tensor]:
+    return tape.transpose(signal)
+
+
+def _last(tape: Tape, signal: Tensor) -> dict[str, Tensor]:
+    """Keep, of all windows that share a maximum, only the last one's value; then there is nothing left to add up."""
+    name = tape.node.inputs[0]
+    source = tape.values[name]
+    switches = _switches(tape.node, source).flatten(-2)
+    windows = torch.arange(switches.shape[-1], device=switches.device).expand_as(switches)
+    positions = source.shape[-2] * source.shape[-1]
+    last = torch.full((*switches.shape[:-1], positions), -1, device=switches.device).scatter_reduce(
+        -1, switches, windows, "amax"
+    )
+    wins = last.gather(-1, switches) == windows
+    return tape.transpose(signal * wins.reshape(signal.shape[1:]))
+
+
+def _none(tape: Tape, signal: Tensor) -> dict[str, Tensor]:
+    name = tape.node.inputs[0]
+    source = tape.values[name].detach()
+    ones = torch.ones_like(source).requires_grad_()
+    with torch.enable_grad():
+        spread = _spread(tape.node, ones)
+    (grad,) = torch.autograd.grad(spread, ones, signal, is_grads_batched=True)
+    return {name: grad}
+
+
+def _switches(node: OpNode, source: Tensor) -> Tensor:
+    """For each pooling window the flat position of its maximum, shape of the pooled map."""
+    if node.op == "adaptive_max_pool2d":
+        return F.adaptive_max_pool2d(source, node.argument("output_size"), return_indices=True)[1]
+    return F.max_pool2d(source, *_geometry(node), return_indices=True)[1]
+
+
+def _spread(node: OpNode, source: Tensor) -> Tensor:
+    """The average over each window's inside; for a dilated window, over its taps."""
+    if node.op == "adaptive_max_pool2d":
+        return F.adaptive_avg_pool2d(source, node.argument("output_size"))
+    kernel, stride, padding, dilation, _ = _geometry(node)
+    height, width = node.shape[-2:] if node.shape is not None else (0, 0)
+    channels = source.shape[1]
+    taps = torch.ones(channels, 1, *kernel, dtype=source.dtype, device=source.device)
+    # Enough room on the far side for a last window that ceil_mode lets hang over the border.
+    reach = [(o - 1) * s + (k - 1) * d + 1 - p for o, s, k, d, p in zip((height, width), stride, kernel, dilation, padding, strict=True)]
+    pad = (padding[1], max(reach[1] - source.shape[-1], 0), padding[0], max(reach[0] - source.shape[-2], 0))
+
+    def total(x: Tensor) -> Tensor:
+        full = F.conv2d(F.pad(x, pad), taps, stride=stride, dilation=dilation, groups=channels)
+        return full[..., :height, :width]
+
+    return total(source) / total(torch.ones_like(source)).detach()
+
+
+def _geometry(node: OpNode) -> tuple[list[int], list[int], list[int], list[int], bool]:
+    """Kernel, stride, padding, dilation (rows, columns) and ceil_mode of a max pooling."""
+    kernel = _pair(node.argument("kernel_size"))
+    return (
+        kernel,
+        _pair(node.argument("stride") or kernel),
+        _pair(node.argument("padding", 0)),
+        _pair(node.argument("dilation", 1)),
+        bool(node.argument("ceil_mode", False)),
+    )
+
+
+def _pair(value: int | list[int]) -> list[int]:
+    values = [value] if isinstance(value, int) else list(value)
+    return values * 2 if len(values) == 1 else values
+
+
+UNPOOLINGS: Mapping[str, Callable[[Tape, Tensor], dict[str, Tensor]]] = {"sum": _sum, "last": _last, "none": _none}

@@ -1,0 +1,248 @@
+"""How a window passes through an op: one entry per op, and one walk from the pixels up.
+
+For every value the walk knows its ``Sight``: which two axes are rows and columns, which pixels a position can see along
+each, and whether it also depends on the whole image through a gate or a statistic. ``None`` in place of the fields means
+that positions are mixed: each sees the whole image. A superset of what is seen is still exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+
+from convscope.graph.opgraph import INPUT, OpGraph, OpNode
+from convscope.window import IDENTITY, Field
+
+Fields = tuple[Field, Field]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What positions of a value see: ``fields`` for (rows, columns), which lie at ``axes``; None: everything."""
+
+    fields: Fields | None
+    axes: tuple[int, int] = (2, 3)
+    gated: bool = False
+
+
+WHOLE = Sight(None)
+
+
+@dataclass(frozen=True)
+class Place:
+    """An op whose main operand keeps positions: what a window rule needs to know."""
+
+    graph: OpGraph
+    node: OpNode
+    sight: Sight
+    fields: Fields
+    shape: tuple[int, ...]
+    """Shape of the main operand for one image."""
+
+    def seen_as(self, rows: Field, columns: Field) -> Sight:
+        """The same axes with other fields."""
+        return replace(self.sight, fields=(rows, columns))
+
+
+def sights(graph: OpGraph) -> Mapping[str, Sight]:
+    """The sight of every value that depends on the image, by node name."""
+    found: dict[str, Sight] = {INPUT: Sight((IDENTITY, IDENTITY))}
+    shapes = {INPUT: graph.input_shape} | {n.name: n.shape for n in graph.nodes if n.shape is not None}
+    for node in graph.nodes:
+        operands = {name: (found[name], shapes[name]) for name in node.inputs if name in found}
+        if node.shape is not None and operands:
+            found[node.name] = _merge(node, operands) if len(operands) > 1 else _pass(graph, node, operands)
+    return found
+
+
+def _pass(graph: OpGraph, node: OpNode, operands: Mapping[str, tuple[Sight, tuple[int, ...]]]) -> Sight:
+    ((sight, shape),) = operands.values()
+    rule = _RULES.get(node.op)
+    if sight.fields is None or rule is None:
+        return WHOLE
+    return rule(Place(graph, node, sight, sight.fields, shape))
+
+
+def _merge(node: OpNode, operands: Mapping[str, tuple[Sight, tuple[int, ...]]]) -> Sight:
+    """Several operands: the hull of those that keep positions; one that sees everything is a gate beside them."""
+    rank = len(node.shape or ())
+    local = [sight for sight, shape in operands.values() if sight.fields is not None and len(shape) == rank]
+    if node.op not in _MERGING or not local:
+        return WHOLE
+    merged = local[0]
+    for other in local[1:]:
+        merged = _hull(merged, other)
+    return merged if merged.fields is None else replace(merged, gated=merged.gated or len(local) < len(operands))
+
+
+def _hull(one: Sight, other: Sight) -> Sight:
+    if one.fields is None or other.fields is None or one.axes != other.axes:
+        return WHOLE
+    pairs = list(zip(one.fields, other.fields, strict=True))
+    if any(a.stride != b.stride for a, b in pairs):
+        return WHOLE
+    rows, columns = (a.hull(b) for a, b in pairs)
+    return Sight((rows, columns), one.axes, one.gated or other.gated)
+
+
+def _point(place: Place) -> Sight:
+    """Position by position."""
+    return place.sight
+
+
+def _gate(place: Place) -> Sight:
+    """Normalised by statistics of the whole map: position by position, yet dependent on all."""
+    return replace(place.sight, gated=True)
+
+
+def _convolution(place: Place) -> Sight:
+    weight = place.graph.constants.get(place.node.argument("weight").name)
+    return WHOLE if weight is None else _kernel(place, list(weight.shape[2:]), stride=1)
+
+
+def _pooling(place: Place) -> Sight:
+    kernel = _pair(place.node.argument("kernel_size"))
+    return _kernel(place, kernel, stride=kernel)
+
+
+def _kernel(place: Place, kernel: list[int], stride: int | list[int]) -> Sight:
+    """A sliding kernel over the last two axes; ``stride`` is what the op uses where none is given."""
+    if place.sight.axes != (len(place.shape) - 2, len(place.shape) - 1) or len(kernel) != 2:
+        return WHOLE
+    strides = _pair(place.node.argument("stride") or stride)
+    dilation = _pair(place.node.argument("dilation", 1))
+    padding = _padding(place.node.argument("padding", 0), kernel, dilation)
+    steps = zip(place.fields, kernel, strides, padding, dilation, strict=True)
+    rows, columns = (field.after(k, s, p, d) for field, k, s, p, d in steps)
+    return place.seen_as(rows, columns)
+
+
+def _padding(value: int | str | list[int], kernel: list[int], dilation: list[int]) -> list[int]:
+    """Padding before the first position; ``same`` puts the odd pixel behind, as torch does."""
+    if isinstance(value, str):
+        same = [d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)]
+        return same if value == "same" else [0, 0]
+    return _pair(value)
+
+
+def _adaptive(place: Place) -> Sight:
+    """Adaptive pooling is plain pooling where the sizes divide; elsewhere windows vary, so every position sees all."""
+    if place.sight.axes != (2, 3) or place.node.shape is None:
+        return WHOLE
+    pairs = list(zip(place.shape[2:], place.node.shape[2:], strict=True))
+    if any(size % result for size, result in pairs) or all(result == 1 < size for size, result in pairs):
+        return WHOLE
+    kernels = [size // result for size, result in pairs]
+    rows, columns = (field.after(k, k, 0, 1) for field, k in zip(place.fields, kernels, strict=True))
+    return place.seen_as(rows, columns)
+
+
+def _pad(place: Place) -> Sight:
+    """Padding shifts positions; reflected or wrapped borders see further in, which a wider field contains."""
+    amounts = place.node.argument("pad", place.node.argument("padding"))
+    mode = place.node.argument("mode", "constant" if "pad" in place.node.parameters else "reflect")
+    fields = list(place.fields)
+    for which, axis in enumerate(place.sight.axes):
+        back = 2 * (len(place.shape) - 1 - axis)
+        before, after = amounts[back : back + 2] if back + 1 < len(amounts) else (0, 0)
+        far = 2 * max(before, after) if mode != "constant" else 0
+        field = fields[which]
+        fields[which] = Field(
+            field.size + 2 * far * field.stride, field.stride, field.start - (before + far) * field.stride
+        )
+    return WHOLE if mode == "circular" else place.seen_as(fields[0], fields[1])
+
+
+def _slice(place: Place) -> Sight:
+    """A slice of rows or columns shifts and thins positions; of anything else it changes nothing."""
+    axis = place.node.argument("dim", 0) % len(place.shape)
+    if axis not in place.sight.axes:
+        return place.sight
+    start = place.node.argument("start") or 0
+    step = place.node.argument("step", 1)
+    if not isinstance(start, int) or not isinstance(step, int):
+        return WHOLE
+    start = min(start if start >= 0 else start + place.shape[axis], place.shape[axis])
+    which = place.sight.axes.index(axis)
+    fields = list(place.fields)
+    field = fields[which]
+    fields[which] = Field(field.size, field.stride * step, field.start + start * field.stride)
+    return place.seen_as(fields[0], fields[1])
+
+
+def _permute(place: Place) -> Sight:
+    order = [axis % len(place.shape) for axis in place.node.argument("dims")]
+    return replace(place.sight, axes=(order.index(place.sight.axes[0]), order.index(place.sight.axes[1])))
+
+
+def _transpose(place: Place) -> Sight:
+    rank = len(place.shape)
+    one, other = place.node.argument("dim0") % rank, place.node.argument("dim1") % rank
+    swap = {one: other, other: one}
+    rows, columns = (swap.get(axis, axis) for axis in place.sight.axes)
+    return replace(place.sight, axes=(rows, columns))
+
+
+def _reshape(place: Place) -> Sight:
+    """Rows and columns survive a reshape that leaves both whole, e.g. a channel shuffle."""
+    if place.node.shape is None:
+        return WHOLE
+    found = [_same_axis(place.shape, place.node.shape, axis) for axis in place.sight.axes]
+    return WHOLE if None in found else replace(place.sight, axes=(found[0], found[1]))
+
+
+def _same_axis(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> int | None:
+    """The axis of ``after`` that runs over the same numbers in the same order as ``axis`` of ``before``."""
+    for other, size in enumerate(after):
+        if size == before[axis] and prod(after[other + 1 :]) == prod(before[axis + 1 :]):
+            return other
+    return None
+
+
+def _over_channels(*names: str) -> Callable[[Place], Sight]:
+    """An op that mixes along the axes in argument ``names`` only: harmless unless rows or columns are among them."""
+
+    def rule(place: Place) -> Sight:
+        value = next((place.node.argument(name) for name in names if place.node.argument(name) is not None), None)
+        mixed = [value] if isinstance(value, int) else list(value or range(len(place.shape)))
+        if {axis % len(place.shape) for axis in mixed} & set(place.sight.axes):
+            return WHOLE
+        return place.sight if len(place.node.shape or ()) == len(place.shape) else WHOLE
+
+    return rule
+
+
+def _last_axes(place: Place) -> Sight:
+    """``linear`` and ``layer_norm`` work along the last axes: position by position where these are channels."""
+    count = len(place.node.argument("normalized_shape", [0]))
+    return place.sight if max(place.sight.axes) < len(place.shape) - count else WHOLE
+
+
+def _pair(value: int | list[int]) -> list[int]:
+    values = [value] if isinstance(value, int) else list(value)
+    return values * 2 if len(values) == 1 else values
+
+
+_RULES: Mapping[str, Callable[[Place], Sight]] = {
+    "conv2d": _convolution,
+    **dict.fromkeys("max_pool2d avg_pool2d max_pool2d_with_indices".split(), _pooling),
+    **dict.fromkeys("adaptive_avg_pool2d adaptive_max_pool2d".split(), _adaptive),
+    **dict.fromkeys("pad constant_pad_nd reflection_pad2d replication_pad2d".split(), _pad),
+    "slice": _slice,
+    "permute": _permute,
+    "transpose": _transpose,
+    **dict.fromkeys("view _unsafe_view reshape unsqueeze squeeze flatten".split(), _reshape),
+    **dict.fromkeys("mean sum softmax _softmax log_softmax linalg_vector_norm amax".split(), _over_channels("dim")),
+    **dict.fromkeys("split split_with_sizes chunk unbind cumsum".split(), _over_channels("dim")),
+    **dict.fromkeys("linear layer_norm rms_norm _fused_rms_norm".split(), _last_axes),
+    **dict.fromkeys("group_norm instance_norm native_group_norm".split(), _gate),
+    **dict.fromkeys(
+        "relu relu6 hardtanh clamp clamp_min clamp_max threshold silu gelu hardswish mish elu celu selu leaky_relu prelu softplus "
+        "log_sigmoid hardshrink softshrink sigmoid hardsigmoid tanh batch_norm dropout feature_dropout clone contiguous alias detach to _to_copy "
+        "add sub rsub mul div neg pow sqrt rsqrt square exp log log1p abs reciprocal erf sin cos lift_fresh_copy masked_fill "
+        "channel_shuffle cat".split(),
+        _point,
+    ),
+}
+_MERGING = frozenset("add sub mul div cat addcmul maximum minimum where lerp".split())
