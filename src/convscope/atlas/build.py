@@ -1,0 +1,251 @@
+"""The pipeline: scan, tables, projections, pictures, manifest. The one module of the store that runs the engine.
+
+Each stage leaves whole files, so a run that was stopped goes on with the first file that is missing.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+import convscope
+from convscope.atlas.manifest import DataFacts, Manifest, ModelFacts, Provenance, RuleUse, Settings
+from convscope.atlas.pack import encode_picture
+from convscope.atlas.projection import Projection
+from convscope.atlas.rows import image_rows, layer_rows, top_columns, unit_rows
+from convscope.atlas.session import open_for_writing
+from convscope.atlas.winners import Winner, choose_units, in_parts, winners_of
+from convscope.atlas.writer import table_path, write_columns, write_manifest, write_table
+from convscope.engine.graphs import graph_of
+from convscope.engine.layers import Layer, find_layers
+from convscope.engine.loading import read_view
+from convscope.engine.project import Way, project_units
+from convscope.engine.scan import Question, Scan, scan
+from convscope.engine.trace import trace
+from convscope.errors import AtlasError, ImageSetError
+from convscope.images import ImageSet
+from convscope.models import Model
+from convscope.rules.coverage import Coverage, coverage
+
+Report = Callable[[str, int, int], None]
+"""Called with (stage: "scan" or "project", done, total)."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What an atlas is asked to hold; see ``Settings`` of the manifest for each field."""
+
+    layers: Sequence[str] | None = None
+    top: int = 9
+    per_image: str = "one"
+    per_class: int = 0
+    method: str = "auto"
+    unpool: str = "sum"
+    units: int | None = None
+    raw: str = "float16"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run made or found: counts, and where."""
+
+    path: Path
+    method: str
+    layers: int
+    units: int
+    images: int
+    skipped: int
+    projections: int
+    notes: tuple[str, ...]
+
+
+def build_atlas(
+    model: Model,
+    images: ImageSet,
+    path: str | Path,
+    ask: Ask | None = None,
+    *,
+    batch_size: int = 32,
+    workers: int | None = None,
+    device: str = "cpu",
+    overwrite: bool = False,
+    report: Report = lambda stage, done, total: None,
+) -> Summary:
+    """Make the atlas of ``model`` over ``images`` in the folder ``path``, or finish the one that was begun there.
+
+    Everything that can be refused is refused before the first image is read: AddressError, CoverageError, ExportError,
+    and AtlasMismatchError if ``path`` holds an atlas of other weights, data or settings.
+    """
+    ask = ask or Ask()
+    graph = graph_of(model)
+    chosen = find_layers(graph, ask.layers)
+    covered = coverage(graph, [layer.node for layer in chosen], ask.method)
+    covered.check()
+    way = Way(covered.method, ask.unpool)
+    question = Question(ask.top, ask.per_image, ask.per_class)
+    settings = _settings(ask, chosen)
+    provenance = Provenance(model.digest, images.digest, settings, convscope.__version__)
+    with open_for_writing(Path(path), provenance, overwrite=overwrite) as folder:
+        work = folder / "work" / provenance.key[:16]
+        found = scan(
+            model,
+            images,
+            [layer.address for layer in chosen],
+            question=question,
+            batch_size=batch_size,
+            workers=workers,
+            device=device,
+            journal=work,
+            report=lambda done, total: report("scan", done, total),
+        )
+        _write_tables(folder, model, images, found)
+        units = {a: choose_units(tally, ask.units) for a, tally in found.tallies.items()}
+        count = _write_projections(folder, model, images, winners_of(found, units), way, report)
+        write_manifest(folder, _manifest(model, images, found, settings, covered, provenance))
+        shutil.rmtree(folder / "work", ignore_errors=True)
+    total = sum(layer.units for layer in chosen)
+    notes = notes_on(model, covered, ask.method)
+    return Summary(folder, way.method, len(chosen), total, len(images), len(found.skipped), count, notes)
+
+
+def notes_on(model: Model, covered: Coverage, asked: str) -> tuple[str, ...]:
+    """What a reader of the pictures must know about this model under this method."""
+    notes = list(model.notes)
+    if not covered.switches:
+        how = (
+            "guided backprop was chosen instead of DeconvNet"
+            if asked == "auto"
+            else "look at guided backprop as well (--method guided_backprop)"
+        )
+        notes.append(
+            "This model has no max pooling below these layers, so there are no switches: a DeconvNet picture would carry no "
+            f"positions from the image (Springenberg et al. 2014); {how}."
+        )
+    soft = sorted({use.op for use in covered.uses if use.kind.startswith("soft rectifier")})
+    if soft and covered.method != "gradient":
+        notes.append(
+            f"The paper's rule for ReLU is also applied to {', '.join(soft)}, which the paper does not treat."
+        )
+    return tuple(notes)
+
+
+def _settings(ask: Ask, layers: Sequence[Layer]) -> Settings:
+    if ask.raw not in ("float16", "none"):
+        raise AtlasError(f"raw is float16 or none, not {ask.raw!r}")
+    if ask.units is not None and ask.units < 0:
+        raise AtlasError(f"units is the number of units to project per layer, at least 0, not {ask.units}")
+    addresses = tuple(layer.address for layer in layers)
+    return Settings(
+        addresses, ask.top, ask.per_image, ask.per_class, ask.method, ask.unpool, ask.units, ask.raw
+    )
+
+
+def _write_tables(folder: Path, model: Model, images: ImageSet, found: Scan) -> None:
+    size = (model.preprocessing.height, model.preprocessing.width)
+    write_table(folder, "images", image_rows(found, images))
+    write_table(folder, "layers", layer_rows(found.layers))
+    write_table(folder, "units", unit_rows(found))
+    write_columns(folder, "top", top_columns(found, size))
+
+
+def _write_projections(
+    folder: Path,
+    model: Model,
+    images: ImageSet,
+    winners: Sequence[Winner],
+    way: Way,
+    report: Report,
+) -> int:
+    """Write the parts that are missing; each holds the projections from some images, and their pictures."""
+    size = (model.preprocessing.height, model.preprocessing.width)
+    done = 0
+    for number, part in enumerate(in_parts(winners, size, 2 * model.preprocessing.channels)):
+        name = f"part-{number:05d}"
+        # The pictures are written last: where they are, the projections are.
+        if not table_path(folder, "pictures", name).exists():
+            _write_part(folder, name, model, images, part, way, lambda n, at=done: report("project", at + n, len(winners)))  # type: ignore[misc]
+        done += len(part)
+        report("project", done, len(winners))
+    return done
+
+
+def _write_part(
+    folder: Path,
+    name: str,
+    model: Model,
+    images: ImageSet,
+    part: Sequence[Winner],
+    way: Way,
+    progress: Callable[[int], None],
+) -> None:
+    pictures = []
+    packed = []
+    for image, winners in _by_image(part):
+        outcome, view = read_view(images, image, model.preprocessing)
+        if view is None:
+            raise ImageSetError(
+                f"image {images.names[image]!r} could be read during the scan and cannot be now: {outcome.skipped}. "
+                "Restore it and run the same command again"
+            )
+        pictures.append(encode_picture(image, view))
+        packed += [p.pack() for p in _project_image(model, torch.from_numpy(view)[None], winners, way)]
+        progress(len(packed))
+    depth = {layer: number for number, layer in enumerate(dict.fromkeys(w.layer.address for w in part))}
+    packed.sort(key=lambda row: (depth[row.layer], row.unit, row.rank))
+    write_table(folder, "projections", packed, name)
+    write_table(folder, "pictures", pictures, name)
+
+
+def _by_image(part: Sequence[Winner]) -> Iterator[tuple[int, list[Winner]]]:
+    groups: dict[int, list[Winner]] = {}
+    for winner in part:
+        groups.setdefault(winner.image, []).append(winner)
+    yield from groups.items()
+
+
+def _project_image(model: Model, view: torch.Tensor, winners: Sequence[Winner], way: Way) -> Iterator[Projection]:
+    """One forward pass, then every unit of every layer that this image is among the strongest of."""
+    by_layer: dict[str, list[Winner]] = {}
+    for winner in winners:
+        by_layer.setdefault(winner.layer.node, []).append(winner)
+    recorded = trace(graph_of(model), model.preprocessing.normalise(view), *by_layer)
+    for group in by_layer.values():
+        places = [(w.unit, w.y, w.x) for w in group]
+        for winner, pixels in zip(group, project_units(recorded, group[0].layer, places, way), strict=True):
+            top, left, bottom, right = winner.box(pixels.shape[:2])
+            yield Projection(
+                winner.layer.address, winner.unit, winner.rank, winner.image, way.method, top, left,
+                pixels[top:bottom, left:right],
+            )
+
+
+def _manifest(
+    model: Model,
+    images: ImageSet,
+    found: Scan,
+    settings: Settings,
+    covered: Coverage,
+    provenance: Provenance,
+) -> Manifest:
+    size = model.preprocessing
+    architecture = type(model.module).__name__
+    labels = tuple(name for name in images.classes if name in set(images.labels))
+    return Manifest(
+        model=ModelFacts(
+            model.spec, model.digest, architecture, size.height, size.width, size.channels, model.classes, model.notes
+        ),
+        data=DataFacts(images.name, images.digest, len(images), len(found.skipped), labels),
+        settings=settings,
+        method=covered.method,
+        rules=tuple(RuleUse(*use, count) for use, count in covered.summary().items()),
+        notes=notes_on(model, covered, settings.method),
+        versions={"convscope": convscope.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        key=provenance.key,
+    )

@@ -1,0 +1,125 @@
+"""Projection: one activation carried down to the pixels that caused it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from convscope.display import display_scale, to_picture, to_png
+from convscope.engine.graphs import graph_of
+from convscope.engine.layers import Layer, find_layers
+from convscope.engine.topdown import descend
+from convscope.engine.trace import Trace, trace
+from convscope.errors import AddressError, CoverageError
+from convscope.models import Model
+from convscope.rules.coverage import coverage
+from convscope.rules.projection import METHODS
+from convscope.rules.unpooling import UNPOOLINGS
+from convscope.units import UnitAddress
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to go down: a method's name (never ``auto``) and an unpooling's."""
+
+    method: str
+    unpool: str = "sum"
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("method", self.method, METHODS), ("unpool", self.unpool, UNPOOLINGS)):
+            if value not in known:
+                raise CoverageError(f"unknown {name} {value!r}; choose one of: {', '.join(known)}")
+
+
+@dataclass(frozen=True)
+class PixelProjection:
+    """A unit's projection for one picture; in a notebook it shows itself.
+
+    ``pixels`` float32 (height, width, channels), signed; ``view`` uint8 of the same size: what the model saw;
+    ``window`` (top, left, bottom, right): the unit's receptive field, clipped to the image.
+    """
+
+    unit: UnitAddress
+    value: float
+    method: str
+    pixels: NDArray[np.float32]
+    view: NDArray[np.uint8]
+    window: tuple[int, int, int, int]
+
+    def _repr_png_(self) -> bytes:
+        return to_png(to_picture(self.pixels, display_scale([self.pixels])))
+
+
+def project(
+    model: Model,
+    picture: NDArray[np.uint8],
+    unit: str | UnitAddress,
+    *,
+    method: str = "auto",
+    unpool: str = "sum",
+) -> PixelProjection:
+    """Project one unit's activation for one picture, uint8 (height, width, channels) of any size.
+
+    Without a position in the address, the unit's strongest activation is taken (the first of equals). Only that one
+    activation is kept and goes down with its value (paper, section 2.1). Raises AddressError and CoverageError.
+    """
+    address = unit if isinstance(unit, UnitAddress) else UnitAddress.parse(unit)
+    graph = graph_of(model)
+    (layer,) = find_layers(graph, [address.layer])
+    report = coverage(graph, [layer.node], method)
+    report.check()
+    view = model.preprocessing.view(np.asarray(picture))
+    recorded = trace(graph, model.preprocessing.normalise(torch.from_numpy(view)[None]), layer.node)
+    y, x = _position(recorded, layer, address)
+    (pixels,) = project_units(recorded, layer, [(address.unit, y, x)], Way(report.method, unpool))
+    value = float(recorded.values[layer.node][0, address.unit, y, x])
+    whole = UnitAddress(layer.address, address.unit, (y, x))
+    return PixelProjection(whole, value, report.method, pixels, view, window_of(layer, y, x, view.shape[:2]))
+
+
+def project_units(
+    recorded: Trace, layer: Layer, places: Sequence[tuple[int, int, int]], way: Way
+) -> Iterator[NDArray[np.float32]]:
+    """The projections of (unit, y, x) ``places`` of one layer, each float32 (height, width, channels), in order."""
+    value = recorded.values[layer.node]
+    for some in _chunks(recorded, places):
+        signal = value.new_zeros(len(some), *value.shape)
+        for row, (unit, y, x) in enumerate(some):
+            signal[row, 0, unit, y, x] = value[0, unit, y, x]
+        pixels = descend(recorded, layer.node, signal, METHODS[way.method], way.unpool)
+        yield from pixels.permute(0, 2, 3, 1).float().cpu().numpy()
+
+
+def window_of(layer: Layer, y: int, x: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The receptive field of a position, clipped to an image of ``size``: (top, left, bottom, right)."""
+    rows, columns = layer.rows.window(y).clip(size[0]), layer.columns.window(x).clip(size[1])
+    return rows.start, columns.start, rows.stop, columns.stop
+
+
+_SIGNAL_LIMIT = 64_000_000
+"""Bytes that the signals of one walk may take at the widest map (a few times this is in use at once)."""
+
+
+def _chunks(
+    recorded: Trace, places: Sequence[tuple[int, int, int]]
+) -> Iterator[Sequence[tuple[int, int, int]]]:
+    widest = max(v.nbytes for v in recorded.values.values() if isinstance(v, Tensor) and v.dim() == 4 and len(v) == 1)
+    size = max(1, _SIGNAL_LIMIT // widest)
+    return (places[i : i + size] for i in range(0, len(places), size))
+
+
+def _position(recorded: Trace, layer: Layer, address: UnitAddress) -> tuple[int, int]:
+    if address.unit >= layer.units:
+        raise AddressError(f"layer {layer.address!r} has units 0 to {layer.units - 1}, not {address.unit}")
+    if address.position is None:
+        place = int(recorded.values[layer.node][0, address.unit].flatten().argmax())
+        return divmod(place, layer.width)
+    y, x = address.position
+    if y >= layer.height or x >= layer.width:
+        raise AddressError(f"layer {layer.address!r} has {layer.height} rows and {layer.width} columns; {y},{x} is outside")
+    return y, x
