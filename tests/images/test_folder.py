@@ -132,7 +132,7 @@ def test_linked_folders_are_entered_once(tmp_path: Path) -> None:
 
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     pixels = write_png(tmp_path / "plain.png")
-    os.rename(os.fsencode(tmp_path / "plain.png"), os.fsencode(tmp_path) + b"/caf\xe9.png")
+    (tmp_path / "plain.png").rename(tmp_path / os.fsdecode(b"caf\xe9.png"))
     images = ImageSet.open(tmp_path)
     assert images.names == ("caf\\xe9.png",)
     np.testing.assert_array_equal(images.read(0), pixels)
@@ -193,9 +193,8 @@ def test_list(tmp_path: Path) -> None:
     inside, outside = write_png(tmp_path / "lists/in #1.png", 1), write_png(tmp_path / "out.png", 2)
     path = tmp_path / "lists/mine.txt"
     absolute = tmp_path / "out.png"
-    path.write_bytes(
-        f"\ufeff# a comment\r\n\n in #1.png\tcat \r\n../out.png\n{absolute}\tant\nmissing.png\tcat\nin\0.png".encode()
-    )
+    text = f"\ufeff# a comment\r\n\n in #1.png\tcat \r\n../out.png\n{absolute}\tant\n"
+    path.write_bytes((text + "missing.png\tcat\nin\0.png").encode())
     images = ImageSet.open(path)
     assert images.name == "mine"
     assert images.names == ("in #1.png", "../out.png", str(absolute), "missing.png", "in\0.png")

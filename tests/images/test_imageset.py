@@ -145,7 +145,7 @@ def test_no_source_at_all(source: object) -> None:
 
 def test_unknown_kind_of_file(tmp_path: Path) -> None:
     (tmp_path / "pictures.zip").write_bytes(b"PK")
-    with pytest.raises(ImageSetError, match="no known source of images. Expected a folder"):
+    with pytest.raises(ImageSetError, match=r"no known source of images\. Expected a folder"):
         ImageSet.open(tmp_path / "pictures.zip")
 
 

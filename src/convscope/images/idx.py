@@ -121,8 +121,9 @@ def _labels_file(path: Path) -> Path | None:
 
 
 def _classes(path: Path, highest: int) -> tuple[str, ...]:
-    folders = "/".join(path.resolve().parts[-3:-1])  # two, as torchvision keeps its copy in FashionMNIST/raw
-    if "fashionmnist" not in re.sub(r"[^a-z/]", "", folders.lower()):
+    folder = path.resolve().parent
+    name = folder.parent.name if folder.name == "raw" else folder.name  # torchvision: FashionMNIST/raw
+    if "fashionmnist" not in re.sub(r"[^a-z]", "", name.lower()):
         return DIGITS + tuple(str(number) for number in range(10, highest + 1))
     if highest >= len(FASHION_MNIST):
         raise ImageSetError(

@@ -36,7 +36,7 @@ def array_pixels(values: NDArray[Any]) -> Pixels:
     convert = BY_KIND.get(values.dtype.kind)
     if convert is None:
         raise ImageError(f"an array of {values.dtype}; expected bool, integers or floats")
-    return _stacked(np.ascontiguousarray(convert(values), dtype=np.uint8))
+    return _stacked(np.array(convert(values), dtype=np.uint8, order="C"))
 
 
 def _composited(picture: Image.Image, background: Colour) -> Pixels:
