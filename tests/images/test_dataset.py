@@ -106,9 +106,9 @@ def test_labels_of_items() -> None:
 
 
 def test_declared_classes() -> None:
-    classes = ["hen", ("crane",), ("crane",), ("tench", "Tinca")]
+    classes = ["h\udce9n", ("crane",), ("crane",), ("tench", "Tinca")]
     images = ImageSet.open(Items((noise(2, 2), 3), (noise(2, 2), 2), classes=classes))
-    assert images.classes == ("hen", "crane (1)", "crane (2)", "tench, Tinca")
+    assert images.classes == ("h\\udce9n", "crane (1)", "crane (2)", "tench, Tinca")
     assert images.labels == ("tench, Tinca", "crane (2)")
 
 

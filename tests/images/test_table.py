@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -131,6 +132,34 @@ def test_label_without_class(tmp_path: Path) -> None:
     metadata = {"info": {"features": {"label": {"names": ["ant"]}}}}
     with pytest.raises(ImageSetError, match="label is 1, but the classes are numbered 0 to 0"):
         ImageSet.open(write(tmp_path / "a.parquet", metadata=metadata, image=FILES, label=[1] * 7))
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    raw = pa.array([b"\xff"] * 7, pa.binary())
+    names = pa.Array.from_buffers(pa.string(), 7, raw.buffers())
+    with pytest.raises(ImageSetError, match="cannot be read as a Parquet file: 'utf-8' codec"):
+        ImageSet.open(write(tmp_path / "a.parquet", image=FILES, name=names))
+
+
+def test_flipped_bytes_raise_only_our_errors(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", image=FILES[:3], label=["a", "b", "a"], name=["x", "y", "z"])
+    whole, random = np.frombuffer(path.read_bytes(), np.uint8), np.random.default_rng(5)
+    for _ in range(150):
+        broken = whole.copy()
+        broken[random.integers(0, len(whole), 2)] = random.integers(0, 256, 2)
+        path.write_bytes(broken.tobytes())
+        with contextlib.suppress(ImageSetError):
+            images = ImageSet.open(path)
+            for index in range(len(images)):
+                with contextlib.suppress(ImageError):
+                    assert images.read(index).ndim == 3
+
+
+def test_impossible_row_count(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"image": pa.nulls(100_000, pa.binary())}), path)
+    with pytest.raises(ImageSetError, match="claims 100000 rows, which cannot be"):
+        ImageSet.open(path)
 
 
 @pytest.mark.parametrize("keep", [0, 3, 4, 100, -1])

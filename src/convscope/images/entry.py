@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +36,6 @@ def sorted_classes(entries: tuple[Entry, ...]) -> tuple[str, ...]:
     return tuple(sorted({entry.label for entry in entries if entry.label is not None}))
 
 
-def printable(path: str) -> str:
-    """A path as text that can be encoded as UTF-8: other bytes are written out as escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+def printable(text: str) -> str:
+    """Text that can be stored: what UTF-8 cannot encode, as in a Latin-1 file name, is written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

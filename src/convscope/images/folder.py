@@ -31,7 +31,7 @@ def read_folder(root: Path) -> Listing:
             "hidden files are left out."
         )
     entries = tuple(Entry(name, _label(name), partial(read_file, root / path)) for name, path in paths)
-    return Listing(root.resolve().name or str(root), entries, sorted_classes(entries))
+    return Listing(printable(root.resolve().name or str(root)), entries, sorted_classes(entries))
 
 
 def read_image(path: Path) -> Listing:

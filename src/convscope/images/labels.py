@@ -6,6 +6,7 @@ import operator
 from collections.abc import Iterable, Sequence
 
 from convscope.errors import ImageSetError
+from convscope.images.entry import printable
 
 NO_LABEL = -1
 """How Hugging Face and torchvision mark an image without label among numbered ones."""
@@ -27,8 +28,10 @@ def name_labels(
 
 
 def _named(value: object, classes: tuple[str, ...]) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return printable(value)
     try:
         number = operator.index(value)  # type: ignore[arg-type]  # any integer-like: numpy's, a tensor's
     except (TypeError, ValueError) as error:
@@ -44,7 +47,10 @@ def _named(value: object, classes: tuple[str, ...]) -> str | None:
 
 def _distinct(declared: Iterable[object]) -> tuple[str, ...]:
     """Class names as text; a name that several classes share (ImageNet has two cranes) gets its number."""
-    names = [", ".join(map(str, name)) if isinstance(name, list | tuple) else str(name) for name in declared]
+    names = [
+        printable(", ".join(map(str, name)) if isinstance(name, list | tuple) else str(name))
+        for name in declared
+    ]
     return tuple(f"{name} ({number})" if names.count(name) > 1 else name for number, name in enumerate(names))
 
 

@@ -34,12 +34,13 @@ def read_table(path: Path) -> Listing:
         stamp = _stamp(path)
         with pq.ParquetFile(path) as file:
             _require_layout(path, file.schema_arrow)
+            _require_rows(path, file.metadata, stamp)
             places, names, labels = _places(file), _names(file), _column(file, "label")
             declared = _declared_classes(file.schema_arrow)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ImageSetError(f"{path} cannot be read as a Parquet file: {error}") from error
-    if not places:
-        raise ImageSetError(f"{path} has no rows, so there is no image.")
+    if not len(places) == len(names) == len(labels):
+        raise ImageSetError(f"{path} has columns of different lengths. Write the file again.")
     labels, classes = name_labels(labels, declared)
     entries = tuple(
         Entry(name, label, partial(_load, path, stamp, group, row))
@@ -56,6 +57,15 @@ def _require_layout(path: Path, schema: pa.Schema) -> None:
         kind = kind.field("bytes").type if kind.get_field_index("bytes") >= 0 else kind
     if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
         raise ImageSetError(f"The column 'image' of {path} is of type {kind}. {LAYOUT}")
+
+
+def _require_rows(path: Path, metadata: pq.FileMetaData, stamp: Stamp) -> None:
+    sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    if not sum(sizes):
+        raise ImageSetError(f"{path} has no rows, so there is no image.")
+    # A row with an image takes many bytes; a damaged count must not become a list of that length.
+    if min(sizes) < 0 or sum(sizes) != metadata.num_rows or metadata.num_rows > stamp[0]:
+        raise ImageSetError(f"{path} claims {metadata.num_rows} rows, which cannot be. Write the file again.")
 
 
 def _places(file: pq.ParquetFile) -> list[tuple[int, int]]:
