@@ -14,6 +14,8 @@ import pytest
 
 from convscope.errors import ImageError, ImageSetError
 from convscope.images import ImageSet
+from convscope.images.decode import PIXEL_LIMIT, SUFFIXES
+from convscope.images.files import FILE_LIMIT, REASONS
 from convscope.images.quiet import quiet_pillow
 from tests.images.make import encoded, noise, write_png
 
@@ -39,6 +41,16 @@ def test_digest_is_of_content_not_of_place(root: Path) -> None:
     assert ImageSet.open(str(root)).digest == digest
     moved = root.rename(root.with_name("elsewhere"))
     assert ImageSet.open(moved).digest == digest
+
+
+def test_relative_source_outlives_a_change_of_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    for source in (".", "a/1.png", Path("b")):
+        images = ImageSet.open(source)
+        with monkeypatch.context() as context:
+            context.chdir("/")
+            assert images.read(0).shape == (3, 4, 3)
+    assert ImageSet.open(".").name == "set"
 
 
 def test_digest_follows_every_change(root: Path) -> None:
@@ -147,6 +159,12 @@ def test_unknown_kind_of_file(tmp_path: Path) -> None:
     (tmp_path / "pictures.zip").write_bytes(b"PK")
     with pytest.raises(ImageSetError, match=r"no known source of images\. Expected a folder"):
         ImageSet.open(tmp_path / "pictures.zip")
+
+
+def test_documentation_names_every_suffix_and_reason() -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/image-sets.md").read_text()
+    for term in (*SUFFIXES, f"{PIXEL_LIMIT:,}", str(FILE_LIMIT), *REASONS.values()):
+        assert term in page, term
 
 
 def test_torch_is_not_imported() -> None:

@@ -42,8 +42,8 @@ def read_source_of_any_kind(source: object) -> Listing:
     """The listing of a path or data set object; raises ``ImageSetError`` if it is no source of images."""
     if not isinstance(source, str | os.PathLike):
         return read_dataset(source)
-    path = Path(os.fsdecode(source))
     _require_file_or_folder(os.fsdecode(source))
+    path = Path(os.fsdecode(source)).absolute()  # images are read later, perhaps from another working folder
     for kind in KINDS:
         if kind.matches(path):
             return kind.read(path)
