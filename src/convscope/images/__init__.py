@@ -1,0 +1,5 @@
+"""Ordered, content-addressed sets of images from folders, lists, files of many images and data sets."""
+
+from convscope.images.imageset import ImageSet as ImageSet
+
+__all__ = ["ImageSet"]
