@@ -29,18 +29,18 @@ def parse_spec(text: str, schemes: Iterable[str]) -> Spec:
     scheme, colon, rest = text.partition(":")
     known = sorted(schemes)
     if not colon or scheme not in known or not rest:
-        raise SpecError(f"{text!r} names no model. {_advice(text, scheme, colon, known)}")
+        raise SpecError(f"{text!r} names no model. {_advice(scheme, colon, known)}")
     name, at, variant = rest.rpartition("@") if "@" in rest else (rest, "", "")
     if not name or (at and not variant):
         raise SpecError(f"{text!r} is incomplete: write {scheme}:NAME or {scheme}:NAME@VARIANT.")
     return Spec(scheme, name, variant or None)
 
 
-def _advice(text: str, scheme: str, colon: str, known: list[str]) -> str:
-    forms = ", ".join(f"{each}:NAME" for each in known)
+def _advice(scheme: str, colon: str, known: list[str]) -> str:
+    forms = ", ".join("python:MODULE:FACTORY" if each == "python" else f"{each}:NAME" for each in known)
     if not colon:
         return (
-            f"Say where it comes from: {forms}; for example torchvision:{text}. "
+            f"Say where it comes from: {forms}; for example torchvision:vgg16. "
             "A weights file is not a model: name its architecture here and give the file as weights."
         )
     return f"{unknown('scheme', scheme, known)} Known forms: {forms}."
