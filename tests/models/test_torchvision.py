@@ -5,7 +5,7 @@ import torch
 import torchvision
 from torchvision.models import get_model, get_model_weights, list_models
 
-from convscope.errors import ModelError, SpecError
+from convscope.errors import ModelError, SpecError, WeightsError
 from convscope.models import load_model
 from convscope.models.sources.torchvision import stated_preprocessing, weights_of
 from convscope.models.spec import Spec
@@ -33,19 +33,22 @@ def test_every_classifier_states_its_preprocessing_without_a_download(name: str)
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
 def test_inception_nets_are_built_for_evaluation(name: str, tmp_path: Path) -> None:
-    model = load_model(f"torchvision:{name}@none")
-    assert not any("aux" in key.lower() for key in model.module.state_dict())
-    assert model.module.transform_input is True
     # A published file also holds the heads used in training.
     full = get_model(name, weights=None, aux_logits=True, init_weights=False)
     torch.save(full.state_dict(), tmp_path / "w.pth")
     filled = load_model(f"torchvision:{name}@IMAGENET1K_V1", weights=tmp_path / "w.pth")
     assert len(filled.notes) == 1
     assert "used in training only" in filled.notes[0]
-    views = torch.randint(0, 256, (1, model.preprocessing.height, model.preprocessing.width, 3)).byte()
-    inputs = model.preprocessing.normalise(views)
-    full.transform_input = True
+    assert not any("aux" in key.lower() for key in filled.module.state_dict())
+    inputs = torch.rand(1, 3, 96, 96)
+    full.transform_input = True  # as torchvision sets it for its published weights
     assert torch.equal(filled.module(inputs), full.eval()(inputs))
+
+
+def test_random_inception_nets_are_initialised_without_a_warning() -> None:
+    model = load_model("torchvision:googlenet@none")
+    assert vars(model.module)["transform_input"] is True
+    assert float(model.module.get_parameter("fc.weight").detach().std()) == pytest.approx(0.01, rel=0.05)
 
 
 def test_unknown_names_and_weights_list_near_ones() -> None:
@@ -77,7 +80,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_the_internet_the_error_says_what_to_do(
     hub: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ModelError, match=r"could not be downloaded .* squeezenet1_1@none"):
+    with pytest.raises(ModelError, match=r"could not be downloaded .*squeezenet1_1@none"):
         load_model("torchvision:squeezenet1_1")
     assert capsys.readouterr().out == ""
 
@@ -95,6 +98,6 @@ def test_weights_in_the_download_folder_are_used(hub: Path) -> None:
 def test_a_planted_download_does_not_run(hub: Path) -> None:
     choice = weights_of(Spec("torchvision", "squeezenet1_1", None))
     torch.save({"x": Payload(hub / "written")}, hub / Path(choice.url).name)
-    with pytest.raises(ModelError):
+    with pytest.raises(WeightsError, match="nothing in it was run"):
         load_model("torchvision:squeezenet1_1")
     assert not (hub / "written").exists()

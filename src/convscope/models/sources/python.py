@@ -22,8 +22,11 @@ from convscope.models.spec import Spec, refuse_variant, unknown
 def build_python(order: Order) -> Built:
     """What the user's factory returns; SpecError if there is none, ModelError if that is no module."""
     refuse_variant(order.spec)
-    with _current_folder_importable(), reproducible():
-        module = _factory(order.spec)()
+    with _current_folder_importable():
+        with reproducible():
+            factory = _factory(order.spec)
+        with reproducible():  # afresh: what the import drew must not move what the factory draws
+            module = factory()
     if not isinstance(module, nn.Module):
         raise ModelError(
             f"{order.spec} returned a {type(module).__name__}, expected a torch.nn.Module. "

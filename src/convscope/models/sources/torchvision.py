@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
+import torch
 import torchvision
 from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.models._api import WeightsEnum
 
-from convscope.errors import SpecError
+from convscope.errors import SpecError, WeightsError
 from convscope.models.fit import fit
 from convscope.models.preprocessing import Preprocessing
 from convscope.models.reproducible import reproducible
 from convscope.models.source import Built, Order, download_failed
 from convscope.models.spec import NO_WEIGHTS, Spec, unknown
 
-# Their preprocessing expects the input to be transformed once more inside, as torchvision's own loader sets
-# it.
-INCEPTION = {"aux_logits": False, "init_weights": True, "transform_input": True}
-OPTIONS: dict[str, dict[str, Any]] = {"googlenet": INCEPTION, "inception_v3": INCEPTION}
-
-SPARE = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
+# Their heads for training are left out; their preprocessing expects the input to be transformed once more
+# inside, which torchvision's own loader sets for trained weights only.
+INCEPTION_OPTIONS = {"aux_logits": False, "transform_input": True}
+INCEPTION = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 
 
 def build_torchvision(order: Order) -> Built:
     """An image classifier of torchvision; SpecError for an unknown name, ModelError if a download fails."""
     spec = order.spec
     choice = weights_of(spec)
-    options = OPTIONS.get(spec.name, {}) | _fixed_size(spec.name, choice)
+    options = _options(order, choice)
     outputs = order.outputs or len(choice.meta["categories"])
     with reproducible():
         module: nn.Module = get_model(spec.name, weights=None, num_classes=outputs, **options)
-    spare = SPARE.get(spec.name, ())
+    spare = INCEPTION.get(spec.name, ())
     if order.pretrained:
         fit(module, _download(choice, spec), spare, f"the file of {choice}")
     classes = tuple(choice.meta["categories"]) if order.outputs is None else ()
@@ -71,7 +72,10 @@ def stated_preprocessing(choice: WeightsEnum, stated: bool) -> Preprocessing:
     )
 
 
-def _fixed_size(name: str, choice: WeightsEnum) -> dict[str, Any]:
+def _options(order: Order, choice: WeightsEnum) -> dict[str, Any]:
+    name = order.spec.name
+    if name in INCEPTION:
+        return {**INCEPTION_OPTIONS, "init_weights": not (order.file or order.pretrained)}
     # A vision transformer has one position embedding per patch, so its size belongs to the weights.
     return {"image_size": choice.meta["min_size"][0]} if name.startswith("vit_") else {}
 
@@ -84,4 +88,10 @@ def _download(choice: WeightsEnum, spec: Spec) -> Mapping[str, Tensor]:
             )
     except (OSError, RuntimeError) as error:
         raise download_failed(spec, error) from error
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise WeightsError(
+            f"the file in the download folder for {choice} is damaged, or holds pickled objects other than "
+            f"tensors; nothing in it was run. Delete {Path(choice.url).name} from {torch.hub.get_dir()} "
+            "and load again."
+        ) from error
     return state
