@@ -1,0 +1,102 @@
+"""Reading a weights file without running anything that it contains."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from convscope.errors import WeightsError
+
+NESTS = ("state_dict", "model_state_dict", "model")
+"""Entries under which training programs keep the weights, next to optimiser state and the like."""
+
+CONVERT = (
+    "Where you trust the file, convert it once: "
+    "safetensors.torch.save_file(torch.load(FILE, weights_only=False)['state_dict'], 'weights.safetensors'), "
+    "and give the new file."
+)
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The tensors of a weights file by name, on the CPU, and notes on what else the file holds.
+
+    Raises WeightsError if the file is missing, damaged, of an unknown kind, or could only be read by running
+    code.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise WeightsError(f"{path.name} is not a weights file: its name must end in {', '.join(READERS)}.")
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file {path}; check the path.")
+    entries, notes = _unwrapped(reader(path), path.name)
+    strange = [
+        f"{name} ({type(entry).__name__})" for name, entry in entries.items() if not isinstance(entry, Tensor)
+    ]
+    if strange or not entries:
+        met = ", ".join(strange[:3]) or "nothing"
+        raise WeightsError(
+            f"{path.name} is not a table of named tensors: met {met}. "
+            f"Save module.state_dict(), alone or under one of {', '.join(NESTS)}."
+        )
+    return {str(name): entry for name, entry in entries.items()}, notes
+
+
+def _read_safetensors(path: Path) -> Mapping[str, Any]:
+    try:
+        return load_file(path, device="cpu")
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{path.name} is not a sound safetensors file ({error}). Save or download it again."
+        ) from error
+
+
+def _read_pickle(path: Path) -> Mapping[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path.name} was refused: it is damaged, or holds pickled objects other than tensors, and "
+            "reading those "
+            f"can run code. {CONVERT} The reader said: {_first_line(error)}"
+        ) from error
+    except Exception as error:  # a damaged file makes torch.load raise nearly anything
+        raise WeightsError(
+            f"{path.name} could not be read as a PyTorch file: {_first_line(error)} "
+            "It must be made by torch.save(module.state_dict(), FILE); TorchScript archives are not read."
+        ) from error
+    if not isinstance(content, Mapping):
+        raise WeightsError(
+            f"{path.name} holds a {type(content).__name__}, expected a table of named tensors; "
+            "save module.state_dict()."
+        )
+    return content
+
+
+def _first_line(error: Exception) -> str:
+    first, *_ = [*str(error).strip().splitlines(), "no message"]
+    return f"{type(error).__name__}: {first}"
+
+
+READERS: dict[str, Callable[[Path], Mapping[str, Any]]] = {
+    ".safetensors": _read_safetensors,
+    ".pt": _read_pickle,
+    ".pth": _read_pickle,
+    ".ckpt": _read_pickle,
+}
+
+
+def _unwrapped(content: Mapping[str, Any], file: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    notes: tuple[str, ...] = ()
+    while nest := next((key for key in NESTS if isinstance(content.get(key), Mapping)), None):
+        others = sorted(str(key) for key in content if key != nest)
+        if others:
+            notes += (f"weights are the entry {nest!r} of {file}; left unread: {', '.join(others[:8])}",)
+        content = content[nest]
+    return content, notes
