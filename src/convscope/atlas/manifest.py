@@ -1,10 +1,12 @@
 """What an atlas was made from and how: ``manifest.json``, and the key that tells two runs apart."""
 
+# ruff: noqa: RUF009  (fact() makes a dataclass field; the rule does not look inside)
+
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,59 +21,58 @@ JOURNAL = "journal.json"
 """Written first: says which run the files belong to."""
 
 
+def fact(doc: str) -> Any:
+    """A documented field of the manifest."""
+    return field(metadata={"doc": doc})
+
+
 @dataclass(frozen=True)
 class ModelFacts:
     """The model that was looked at."""
 
-    spec: str
-    digest: str
-    architecture: str
-    input_height: int
-    input_width: int
-    input_channels: int
-    classes: tuple[str, ...]
-    notes: tuple[str, ...]
+    spec: str = fact("how the model was named by the user")
+    digest: str = fact("digest of its weights")
+    architecture: str = fact("name of its class")
+    input_height: int = fact("rows of its input, in pixels")
+    input_width: int = fact("columns of its input, in pixels")
+    input_channels: int = fact("channels of its input")
+    classes: tuple[str, ...] = fact("names of its outputs, in order; empty if unknown")
+    notes: tuple[str, ...] = fact("remarks on how it was loaded")
 
 
 @dataclass(frozen=True)
 class DataFacts:
-    """The images it was looked at with; ``images`` counts all of the set, ``skipped`` those left out."""
+    """The images it was looked at with."""
 
-    name: str
-    digest: str
-    images: int
-    skipped: int
-    classes: tuple[str, ...]
+    name: str = fact("how the image set was named by the user")
+    digest: str = fact("digest of its contents")
+    images: int = fact("images of the set, skipped ones too")
+    skipped: int = fact("images that were left out; images.parquet says why")
+    classes: tuple[str, ...] = fact("labels that occur; empty if there are none")
 
 
 @dataclass(frozen=True)
 class Settings:
     """What was asked for; together with model and data this decides every number of the atlas."""
 
-    layers: tuple[str, ...]
-    top: int
-    per_image: str
-    """``one`` or ``many`` activations of an image may be among a unit's top."""
-    per_class: int
-    """Top activations kept per class as well; 0 is off."""
-    method: str
-    """auto, deconvnet, guided_backprop or gradient."""
-    unpool: str
-    """sum, last or none: what overlapping pooling windows do with a switch that is hit more than once."""
-    units: int | None
-    """Projected units per layer; None is all."""
-    raw: str
-    """float16, or none if projections are not stored."""
+    layers: tuple[str, ...] = fact("addresses of the layers, from input to output")
+    top: int = fact("top activations kept of each unit")
+    per_image: str = fact("one or many activations of an image may be among a unit's top")
+    per_class: int = fact("top activations also kept of each unit and class; 0 is off")
+    method: str = fact("projection method asked for: auto, deconvnet, guided_backprop or gradient")
+    unpool: str = fact("what happens where pooling windows share a switch: sum or last; none is off")
+    units: int | None = fact("projected units of each layer; null is all")
+    raw: str = fact("how projections are stored: float16, or none")
 
 
 @dataclass(frozen=True)
 class RuleUse:
-    """How often ``rule`` was applied to ops ``op`` of the given kind."""
+    """How often a rule was applied to an op."""
 
-    op: str
-    kind: str
-    rule: str
-    count: int
+    op: str = fact("the op")
+    kind: str = fact("the kind of op, as the rule table sees it")
+    rule: str = fact("the rule that was applied")
+    count: int = fact("nodes of the model's graph it was applied to")
 
 
 @dataclass(frozen=True)
@@ -110,20 +111,16 @@ def provenance_key(weights: str, data: str, settings: Settings, convscope: str) 
 class Manifest:
     """``manifest.json``: written last, so that an atlas that has one is whole."""
 
-    model: ModelFacts
-    data: DataFacts
-    settings: Settings
-    method: str
-    """The method that was used, after resolving auto."""
-    rules: tuple[RuleUse, ...]
-    notes: tuple[str, ...]
-    """Said to the reader on every page, e.g. that the network has no switches."""
-    versions: dict[str, str]
-    """Of convscope, torch, python, …; ``convscope`` must be there."""
-    created: str
-    """ISO 8601, UTC."""
-    key: str
-    format_version: int = FORMAT_VERSION
+    model: ModelFacts = fact("what was looked at")
+    data: DataFacts = fact("the images it was looked at with")
+    settings: Settings = fact("what was asked for")
+    method: str = fact("projection method used, after resolving auto")
+    rules: tuple[RuleUse, ...] = fact("which rule was applied to which op")
+    notes: tuple[str, ...] = fact("said to the reader on every page, e.g. that the model has no switches")
+    versions: dict[str, str] = fact("versions of convscope, torch, python, …")
+    created: str = fact("when, ISO 8601, UTC")
+    key: str = fact("sha256 over digests, settings, format version and convscope version")
+    format_version: int = field(default=FORMAT_VERSION, metadata={"doc": "version of this format"})
 
     @property
     def provenance(self) -> Provenance:

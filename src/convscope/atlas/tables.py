@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import pyarrow as pa
 
-from convscope.atlas.schema import TABLES
+from convscope.atlas.schema import TABLES, ProjectionRow
 from convscope.errors import AtlasError
 
 PARTITIONED = frozenset({"projections", "pictures"})
@@ -49,12 +49,26 @@ def batches_of_rows(table: str, rows: Iterable[Any]) -> Iterator[pa.RecordBatch]
     """Rows as record batches of one row group each, holding no more rows than that in memory."""
     row_type = row_type_of(table)
     names = schema_of(row_type).names
-    stream = iter(rows)
+    stream = _in_order(rows) if table == "projections" else iter(rows)
     while chunk := list(islice(stream, ROWS_PER_GROUP.get(table, DEFAULT_ROWS))):
         for row in chunk:
             if type(row) is not row_type:
                 raise AtlasError(f"table {table} takes {row_type.__name__}, got {type(row).__name__}.")
         yield batch_of_columns(table, {name: [getattr(row, name) for row in chunk] for name in names})
+
+
+def _in_order(rows: Iterable[ProjectionRow]) -> Iterator[ProjectionRow]:
+    """Passes rows on; AtlasError unless unit and rank rise in each layer, which readers rely on."""
+    last: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        place = (row.unit, row.rank)
+        if place <= last.get(row.layer, (-1, -1)):
+            raise AtlasError(
+                f"table projections: {row.layer}:{row.unit}, rank {row.rank}, comes after unit and rank "
+                f"{last[row.layer]}; rows have to be sorted by unit and rank, without repetition."
+            )
+        last[row.layer] = place
+        yield row
 
 
 def batch_of_columns(table: str, columns: Mapping[str, Any]) -> pa.RecordBatch:
