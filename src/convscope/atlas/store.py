@@ -115,11 +115,12 @@ def damage_named(table: ds.Dataset, row_type: type) -> Iterator[None]:
 
 def _find_damage(fragments: Iterable[ds.Fragment], row_type: type) -> str:
     for fragment in fragments:
+        _check_columns(Path(fragment.path), schema_of(row_type))
         for name in schema_of(row_type).names:
             try:
                 fragment.to_table(columns=[name])
             except (pa.ArrowInvalid, OSError):
-                return f"{getattr(fragment, 'path', _name(row_type))}, column {name} is damaged"
+                return f"{fragment.path}, column {name} is damaged"
     return f"table {_name(row_type)} cannot be read"
 
 

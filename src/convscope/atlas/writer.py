@@ -63,13 +63,21 @@ def write_columns(
 def _write_batches(folder: Path, table: str, batches: Iterable[pa.RecordBatch], part: str | None) -> Path:
     path = table_path(folder, table, part)
     path.parent.mkdir(exist_ok=True)
-    with (
-        _replacing(path) as temporary,
-        pq.ParquetWriter(temporary, schema_of(row_type_of(table)), compression="zstd") as writer,
-    ):
+    with _replacing(path) as temporary, _parquet(temporary, schema_of(row_type_of(table))) as writer:
         for batch in batches:
             writer.write_batch(batch)
     return path
+
+
+def _parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    # Dictionaries and minima of encoded pictures and packed numbers would only cost room.
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=[column.name for column in schema if pa.types.is_string(column.type)],
+        write_statistics=[column.name for column in schema if not pa.types.is_binary(column.type)],
+    )
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
