@@ -1,0 +1,123 @@
+"""The page ``docs/atlas-format.md``, made from the row types by ``python -m convscope.atlas.document``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields, is_dataclass
+from inspect import getdoc
+from typing import get_args, get_type_hints
+
+from convscope.atlas.manifest import Manifest
+from convscope.atlas.schema import FORMAT_VERSION, TABLES
+from convscope.atlas.tables import schema_of
+
+INTRODUCTION = """\
+# The atlas format
+
+<!-- Made by `python -m convscope.atlas.document`: change its sources in `src/convscope/atlas/`. -->
+
+An atlas is a folder of Parquet tables and one JSON file, of format version FORMAT_VERSION. Anything that
+reads Parquet reads it; nothing in it is executable, and convscope is not needed:
+
+```sql
+-- duckdb, in the atlas folder: the five units with the strongest response to images of one class
+SELECT layer, unit, max(value) AS strongest
+FROM 'top.parquet' JOIN 'images.parquet' USING (image)
+WHERE label = 'beagle' AND among IS NULL
+GROUP BY ALL ORDER BY strongest DESC LIMIT 5;
+```
+
+```python
+import numpy, pandas
+
+row = pandas.read_parquet("projections").iloc[0]
+values = numpy.frombuffer(row["values"], "<f2").reshape(row["height"], row["width"], row["channels"])
+projection = values.astype("float32") * row["peak"]  # belongs at row["top"], row["left"] of the input
+```
+
+With convscope, `Atlas.open(folder)` answers the usual questions, and `Atlas.query(sql)` runs SQL over the
+tables `TABLES`, with no access to anything else.
+
+Each column's documentation is also in the Parquet file, as the field metadata `doc`. A column that may hold
+null says so; all others never do.
+"""
+
+WRITING = """\
+## What a reader can rely on
+
+- A file is whole or absent: each is written beside its place, flushed to the disk and renamed.
+- `manifest.json` is written last. A folder with `journal.json` but no manifest is unfinished; running the
+  same command again finishes it.
+- One process writes at a time, holding a lock on `.convscope.lock`. Left-overs of a killed writer are called
+  `.*.tmp`, and the next writer removes them.
+- All files of an atlas belong to one run: same weights, data set, settings, and version of convscope. `key`,
+  in the manifest, is the sha256 of these.
+- The names of the files inside `projections/` and `pictures/` carry no meaning. Within a file, rows of
+  `projections` are sorted by unit and rank in each layer.
+- A later format version is refused with a message that names the version of convscope that wrote it.
+"""
+
+WORDS = {
+    "str": "text",
+    "int": "whole number",
+    "int | None": "whole number or null",
+    "tuple[str, ...]": "list of texts",
+    "dict[str, str]": "texts by name",
+}
+"""The types of manifest fields, as JSON knows them."""
+
+
+def document() -> str:
+    """The whole page, in Markdown."""
+    tables = "\n".join(_table(name) for name in TABLES)
+    introduction = INTRODUCTION.replace("FORMAT_VERSION", str(FORMAT_VERSION)).replace(
+        "TABLES", "`, `".join(TABLES)
+    )
+    return f"{introduction}\n## Tables\n\n{tables}\n{_manifest()}\n{WRITING}"
+
+
+def _table(name: str) -> str:
+    row_type = TABLES[name]
+    lines = [f"### {name}", "", getdoc(row_type) or "", "", "| column | type | meaning |", "|---|---|---|"]
+    for column in schema_of(row_type):
+        null = " or null" if column.nullable else ""
+        lines.append(f"| `{column.name}` | {column.type}{null} | {column.metadata[b'doc'].decode()} |")
+    return "\n".join((*lines, ""))
+
+
+def _manifest() -> str:
+    lines = [
+        "## manifest.json",
+        "",
+        getdoc(Manifest) or "",
+        "",
+        "| field | type | meaning |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{path}` | {kind} | {doc} |" for path, kind, doc in _leaves(Manifest, "")]
+    return "\n".join((*lines, ""))
+
+
+def _leaves(kind: type, prefix: str) -> list[tuple[str, str, str]]:
+    """Dotted path, type in words and documentation of every field below a dataclass."""
+    found: list[tuple[str, str, str]] = []
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        hint = hints[field.name]
+        inner = next((argument for argument in get_args(hint) if is_dataclass(argument)), None)
+        if isinstance(inner, type):
+            found += _leaves(inner, f"{prefix}{field.name}[].")
+        elif is_dataclass(hint) and isinstance(hint, type):
+            found += _leaves(hint, f"{prefix}{field.name}.")
+        else:
+            found.append((prefix + field.name, WORDS[str(field.type)], field.metadata["doc"]))
+    return found
+
+
+def main() -> None:
+    """Write the page to standard output."""
+    sys.stdout.write(document())
+
+
+if __name__ == "__main__":
+    main()
