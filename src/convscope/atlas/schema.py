@@ -1,7 +1,7 @@
 """The tables of an atlas: one frozen row type per Parquet file, each column documented.
 
-The row types are the contract with every reader, ours or not: ``docs/atlas-format.md`` is generated from them,
-and the Parquet schemas are derived from them, so the three cannot drift apart.
+The row types are the contract with every reader, ours or not: ``docs/atlas-format.md`` is generated from
+them, and the Parquet schemas are derived from them, so the three cannot drift apart.
 """
 
 from __future__ import annotations
@@ -100,13 +100,17 @@ class ProjectionRow:
     rank: int = column("rank of the activation in top.parquet (among null)", "int32")
     image: int = column("index of the image", "int32")
     method: str = column("deconvnet, guided_backprop or gradient", "string")
-    top: int = column("first row of the stored box in input pixels; outside the box the projection is 0", "int32")
+    top: int = column(
+        "first row of the stored box in input pixels; outside the box the projection is 0", "int32"
+    )
     left: int = column("first column of the stored box", "int32")
     height: int = column("rows of the stored box", "int32")
     width: int = column("columns of the stored box", "int32")
     channels: int = column("channels of the model's input", "int32")
     peak: float = column("largest absolute value; the stored numbers are divided by it", "float")
-    values: bytes = column("float16, little-endian, [height, width, channels]; times peak = projection", "binary")
+    values: bytes = column(
+        "float16, little-endian, [height, width, channels]; times peak = projection", "binary"
+    )
 
 
 @dataclass(frozen=True)

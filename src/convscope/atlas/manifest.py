@@ -1,0 +1,182 @@
+"""What an atlas was made from and how: ``manifest.json``, and the key that tells two runs apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from convscope.atlas.schema import FORMAT_VERSION
+from convscope.atlas.strictjson import decode
+from convscope.errors import AtlasFormatError
+
+MANIFEST = "manifest.json"
+"""Written last: an atlas that has it is whole."""
+
+JOURNAL = "journal.json"
+"""Written first: says which run the files belong to."""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The model that was looked at."""
+
+    spec: str
+    digest: str
+    architecture: str
+    input_height: int
+    input_width: int
+    input_channels: int
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The images it was looked at with; ``images`` counts all of the set, ``skipped`` those left out."""
+
+    name: str
+    digest: str
+    images: int
+    skipped: int
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for; together with model and data this decides every number of the atlas."""
+
+    layers: tuple[str, ...]
+    top: int
+    per_image: str
+    """``one`` or ``many`` activations of an image may be among a unit's top."""
+    per_class: int
+    """Top activations kept per class as well; 0 is off."""
+    method: str
+    """auto, deconvnet, guided_backprop or gradient."""
+    unpool: str
+    """sum, last or none: what overlapping pooling windows do with a switch that is hit more than once."""
+    units: int | None
+    """Projected units per layer; None is all."""
+    raw: str
+    """float16, or none if projections are not stored."""
+
+
+@dataclass(frozen=True)
+class RuleUse:
+    """How often ``rule`` was applied to ops ``op`` of the given kind."""
+
+    op: str
+    kind: str
+    rule: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything that decides what is in an atlas. Two runs with the same provenance make the same atlas."""
+
+    weights: str
+    data: str
+    settings: Settings
+    convscope: str
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def key(self) -> str:
+        """Hex sha256 over all fields."""
+        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def differences(self, other: Provenance) -> tuple[str, ...]:
+        """The names of what differs, in words, e.g. ``weights`` or ``settings.top``."""
+        mine, theirs = self._named(), other._named()
+        return tuple(name for name in mine if mine[name] != theirs[name])
+
+    def _named(self) -> dict[str, Any]:
+        settings = {f"settings.{name}": value for name, value in asdict(self.settings).items()}
+        versions = {"convscope version": self.convscope, "format version": self.format_version}
+        return {"weights": self.weights, "data set": self.data, **settings, **versions}
+
+
+def provenance_key(weights: str, data: str, settings: Settings, convscope: str) -> str:
+    """Hex sha256 over weights digest, data digest, settings, format version and convscope version."""
+    return Provenance(weights, data, settings, convscope).key
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """``manifest.json``: written last, so that an atlas that has one is whole."""
+
+    model: ModelFacts
+    data: DataFacts
+    settings: Settings
+    method: str
+    """The method that was used, after resolving auto."""
+    rules: tuple[RuleUse, ...]
+    notes: tuple[str, ...]
+    """Said to the reader on every page, e.g. that the network has no switches."""
+    versions: dict[str, str]
+    """Of convscope, torch, python, …; ``convscope`` must be there."""
+    created: str
+    """ISO 8601, UTC."""
+    key: str
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def provenance(self) -> Provenance:
+        """What ``key`` is the digest of."""
+        return Provenance(
+            weights=self.model.digest,
+            data=self.data.digest,
+            settings=self.settings,
+            convscope=self.versions["convscope"],
+            format_version=self.format_version,
+        )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the atlas in ``folder``; AtlasFormatError if it is damaged, edited or too new."""
+    manifest = decode(Manifest, read_versioned(folder / MANIFEST), MANIFEST)
+    if "convscope" not in manifest.versions:
+        raise AtlasFormatError(
+            f"{folder / MANIFEST}: versions does not name convscope. Make the atlas again."
+        )
+    if manifest.key != manifest.provenance.key:
+        raise AtlasFormatError(
+            f"{folder / MANIFEST}: the key does not belong to the digests and settings beside it, so the "
+            "file was changed after it was written. Restore it, or make the atlas again."
+        )
+    return manifest
+
+
+def read_versioned(path: Path) -> dict[str, Any]:
+    """A JSON object with a ``format_version`` that this program can read."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise AtlasFormatError(f"{path} is not valid JSON: {error}. Make the atlas again.") from error
+    if not isinstance(value, dict) or type(value.get("format_version")) is not int:
+        raise AtlasFormatError(f"{path} has no whole number format_version: it is not from an atlas.")
+    _check_version(path, value)
+    return value
+
+
+def _check_version(path: Path, value: dict[str, Any]) -> None:
+    found = value["format_version"]
+    if found == FORMAT_VERSION:
+        return
+    versions = value.get("versions")
+    maker = versions.get("convscope") if isinstance(versions, dict) else value.get("convscope")
+    if found > FORMAT_VERSION:
+        raise AtlasFormatError(
+            f"{path} has format version {found}; this program reads version {FORMAT_VERSION}. "
+            f"It was written by convscope {maker or 'of an unknown version'}: install that version or a "
+            "later one (pip install --upgrade convscope), or make the atlas again with this one."
+        )
+    raise AtlasFormatError(
+        f"{path} has format version {found}, which never existed or is no longer read "
+        f"(this program reads version {FORMAT_VERSION}). Make the atlas again."
+    )

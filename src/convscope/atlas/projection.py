@@ -1,0 +1,99 @@
+"""One projection in memory, and packed into a table row as half-precision numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.atlas.schema import ProjectionRow
+from convscope.errors import AtlasFormatError, NumberError
+
+HALF = np.dtype("<f2")
+
+
+@dataclass(frozen=True)
+class Projection:
+    """An activation carried down to pixels: ``pixels``, float32 [h, w, c], at row ``top``, column ``left``.
+
+    The projection is zero outside that box.
+    """
+
+    layer: str
+    unit: int
+    rank: int
+    image: int
+    method: str
+    top: int
+    left: int
+    pixels: NDArray[np.float32]
+
+    def on_canvas(self, height: int, width: int) -> NDArray[np.float32]:
+        """Float32 [height, width, c], zero outside the box; ValueError if the box reaches past the canvas."""
+        h, w, c = self.pixels.shape
+        if min(self.top, self.left) < 0 or self.top + h > height or self.left + w > width:
+            raise ValueError(
+                f"a box of {h}x{w} at row {self.top}, column {self.left} is not on a {height}x{width} canvas"
+            )
+        canvas = np.zeros((height, width, c), np.float32)
+        canvas[self.top : self.top + h, self.left : self.left + w] = self.pixels
+        return canvas
+
+    def pack(self) -> ProjectionRow:
+        """The table row: pixels divided by their largest absolute value, as float16.
+
+        The error of an unpacked pixel is at most 2**-11 of the peak. An all-zero projection has peak 0.
+        Raises NumberError for NaN and infinity, which cannot be scaled.
+        """
+        pixels = np.asarray(self.pixels, np.float32)
+        if not np.isfinite(pixels).all():
+            raise NumberError(
+                f"the projection of {self.layer}:{self.unit}, rank {self.rank}, has pixels that are NaN or "
+                "infinite, and only finite ones are stored. Look for non-finite weights in the layers below."
+            )
+        peak = np.abs(pixels).max(initial=0.0)
+        # In double precision, because dividing subnormal numbers in single precision loses them.
+        values = pixels / np.float64(peak) if peak > 0 else pixels
+        height, width, channels = pixels.shape
+        return ProjectionRow(
+            layer=self.layer,
+            unit=self.unit,
+            rank=self.rank,
+            image=self.image,
+            method=self.method,
+            top=self.top,
+            left=self.left,
+            height=height,
+            width=width,
+            channels=channels,
+            peak=float(peak),
+            values=values.astype(HALF).tobytes(),
+        )
+
+    @staticmethod
+    def unpack(row: ProjectionRow) -> Projection:
+        """The projection of a row; AtlasFormatError if its numbers do not fit its shape or are not finite."""
+        shape = (row.height, row.width, row.channels)
+        where = f"projections, {row.layer}:{row.unit}, rank {row.rank}"
+        expected = row.height * row.width * row.channels * HALF.itemsize
+        if min(shape) < 1 or len(row.values) != expected:
+            raise AtlasFormatError(
+                f"{where}, column values: {len(row.values)} bytes do not hold height x width x channels = "
+                f"{row.height} x {row.width} x {row.channels} float16 numbers."
+            )
+        values = np.frombuffer(row.values, HALF).reshape(shape).astype(np.float32)
+        if not np.isfinite(values).all() or not np.isfinite(row.peak):
+            raise AtlasFormatError(
+                f"{where}, columns values and peak: there are numbers that are not finite."
+            )
+        return Projection(
+            layer=row.layer,
+            unit=row.unit,
+            rank=row.rank,
+            image=row.image,
+            method=row.method,
+            top=row.top,
+            left=row.left,
+            pixels=values * np.float32(row.peak),
+        )

@@ -1,0 +1,208 @@
+"""Reading an atlas: every question a page asks, answered from the files."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+from numpy.typing import NDArray
+from PIL import Image
+
+from convscope.atlas.manifest import JOURNAL, MANIFEST, Manifest, read_manifest
+from convscope.atlas.projection import Projection
+from convscope.atlas.query import run_query
+from convscope.atlas.schema import ImageRow, LayerRow, PictureRow, ProjectionRow, TopRow, UnitRow
+from convscope.atlas.store import damage_named, merge_rows, open_tables, read_rows
+from convscope.errors import AddressError, AtlasError, AtlasFormatError
+
+__all__ = ["Atlas", "Projection"]
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """A finished atlas, opened for reading; safe to use from several threads.
+
+    Methods raise AddressError for a layer, unit or image that is not there, and AtlasFormatError, naming file
+    and column, where a file turns out to be damaged.
+    """
+
+    path: Path
+    manifest: Manifest
+    _tables: Mapping[str, ds.Dataset] = field(repr=False, compare=False)
+
+    @staticmethod
+    def open(path: str | Path) -> Atlas:
+        """The atlas in folder ``path``, its manifest and columns checked.
+
+        Raises AtlasError if there is none, AtlasFormatError if it is unfinished, damaged or too new.
+        """
+        folder = Path(path)
+        if (folder / MANIFEST).is_file():
+            return Atlas(folder, read_manifest(folder), open_tables(folder))
+        if (folder / JOURNAL).is_file():
+            raise AtlasFormatError(
+                f"the atlas in {folder} is unfinished: its writer was stopped or is still at work. "
+                "Run the same command again: it goes on where it stopped."
+            )
+        raise AtlasError(
+            f"there is no atlas in {folder} (no {MANIFEST}). Make one with: convscope atlas MODEL IMAGES"
+        )
+
+    def layers(self) -> tuple[LayerRow, ...]:
+        """All layers, from input to output."""
+        return self._layers
+
+    def layer(self, address: str) -> LayerRow:
+        """The layer with this address."""
+        for row in self._layers:
+            if row.layer == address:
+                return row
+        names = [row.layer for row in self._layers]
+        close = difflib.get_close_matches(address, names, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(close)}?" if close else f"Its layers: {', '.join(names)}."
+        raise AddressError(f"this atlas has no layer {address!r}. {hint}")
+
+    def units(self, layer: str) -> tuple[UnitRow, ...]:
+        """All units of a layer, in the order of their channels."""
+        return self._units[self.layer(layer).layer]
+
+    def unit(self, layer: str, unit: int) -> UnitRow:
+        """One unit of a layer."""
+        rows = self.units(layer)
+        for row in rows:
+            if row.unit == unit:
+                return row
+        raise AddressError(f"layer {layer} has no unit {unit}; its units are 0 to {len(rows) - 1}.")
+
+    def top(self, layer: str, unit: int, among: str | None = None) -> tuple[TopRow, ...]:
+        """The strongest activations of a unit, strongest first, among all images or those of one class."""
+        self.unit(layer, unit)
+        where = (ds.field("layer") == layer) & (ds.field("unit") == unit) & _among(among)
+        return tuple(sorted(read_rows(self._tables["top"], TopRow, where), key=lambda row: row.rank))
+
+    def top_of_layer(self, layer: str) -> dict[int, tuple[TopRow, ...]]:
+        """The strongest activations, among all images, of every unit of a layer; a unit may have none."""
+        units = self.units(layer)
+        rows = read_rows(self._tables["top"], TopRow, (ds.field("layer") == layer) & _among(None))
+        ordered = sorted(rows, key=lambda row: (row.unit, row.rank))
+        found = {unit: tuple(group) for unit, group in groupby(ordered, key=lambda row: row.unit)}
+        return {row.unit: found.get(row.unit, ()) for row in units}
+
+    def top_of_image(self, index: int) -> tuple[TopRow, ...]:
+        """Where the image is among a unit's strongest: best ranks first, then from input to output."""
+        self.image(index)
+        depth = {row.layer: row.depth for row in self._layers}
+        rows = read_rows(self._tables["top"], TopRow, (ds.field("image") == index) & _among(None))
+        return tuple(sorted(rows, key=lambda row: (row.rank, depth[row.layer], row.unit)))
+
+    def projection(self, layer: str, unit: int, rank: int) -> Projection | None:
+        """The projection of a unit's top activation ``rank``; None if it was not made or not kept."""
+        self.unit(layer, unit)
+        where = (ds.field("layer") == layer) & (ds.field("unit") == unit) & (ds.field("rank") == rank)
+        rows = read_rows(self._tables["projections"], ProjectionRow, where)
+        return Projection.unpack(rows[0]) if rows else None
+
+    def projections_of_layer(self, layer: str) -> Iterator[tuple[int, tuple[Projection, ...]]]:
+        """Unit by unit, in order, the projections of a layer by rank; a unit without any is left out."""
+        where = ds.field("layer") == self.layer(layer).layer
+        rows = merge_rows(
+            self._tables["projections"], ProjectionRow, where, key=lambda row: (row.unit, row.rank)
+        )
+        for unit, group in groupby(rows, key=lambda row: row.unit):
+            yield unit, tuple(Projection.unpack(row) for row in group)
+
+    def image(self, index: int) -> ImageRow:
+        """One image of the set."""
+        rows = self._images
+        if not 0 <= index < len(rows):
+            raise AddressError(f"this atlas has no image {index}; its images are 0 to {len(rows) - 1}.")
+        return rows[index]
+
+    def images(self) -> tuple[ImageRow, ...]:
+        """All images of the set, in its order, the skipped ones too."""
+        return self._images
+
+    def skipped(self) -> tuple[ImageRow, ...]:
+        """The images that were left out; each says why."""
+        return tuple(row for row in self._images if row.skipped is not None)
+
+    def picture(self, index: int) -> NDArray[np.uint8]:
+        """What the model saw of an image: uint8 [h, w, c], c = 1 for grey and 3 for colour."""
+        return _decode_picture(self.picture_row(index))
+
+    def picture_row(self, index: int) -> PictureRow:
+        """The picture of an image, encoded; AddressError if none was kept."""
+        self.image(index)
+        rows = read_rows(self._tables["pictures"], PictureRow, ds.field("image") == index)
+        if not rows:
+            raise AddressError(
+                f"this atlas keeps no picture of image {index}: it is not among any unit's strongest."
+            )
+        return rows[0]
+
+    def pictured(self) -> tuple[int, ...]:
+        """The images that have a picture, in order."""
+        return self._pictured
+
+    def query(self, sql: str) -> pa.Table:
+        """The answer to one SQL query over the tables, in DuckDB's dialect, with no access to anything else.
+
+        Raises AtlasError if the query is wrong or asks for more.
+        """
+        return run_query(self._tables, sql)
+
+    @cached_property
+    def _layers(self) -> tuple[LayerRow, ...]:
+        return tuple(sorted(read_rows(self._tables["layers"], LayerRow), key=lambda row: row.depth))
+
+    @cached_property
+    def _units(self) -> dict[str, tuple[UnitRow, ...]]:
+        rows = sorted(read_rows(self._tables["units"], UnitRow), key=lambda row: (row.layer, row.unit))
+        found = {layer: tuple(group) for layer, group in groupby(rows, key=lambda row: row.layer)}
+        return {row.layer: found.get(row.layer, ()) for row in self._layers}
+
+    @cached_property
+    def _images(self) -> tuple[ImageRow, ...]:
+        rows = tuple(sorted(read_rows(self._tables["images"], ImageRow), key=lambda row: row.image))
+        if any(row.image != index for index, row in enumerate(rows)):
+            raise AtlasFormatError(
+                f"{self.path / 'images.parquet'}, column image: is not 0, 1, 2, … without gaps."
+            )
+        return rows
+
+    @cached_property
+    def _pictured(self) -> tuple[int, ...]:
+        with damage_named(self._tables["pictures"], PictureRow):
+            column = self._tables["pictures"].to_table(columns=["image"]).column("image")
+        return tuple(sorted(set(column.to_pylist())))
+
+
+def _among(among: str | None) -> ds.Expression:
+    return ds.field("among").is_null() if among is None else ds.field("among") == among
+
+
+def _decode_picture(row: PictureRow) -> NDArray[np.uint8]:
+    where = f"pictures, image {row.image}, column encoded"
+    if row.format not in ("jpeg", "png"):
+        raise AtlasFormatError(
+            f"pictures, image {row.image}, column format: {row.format!r} is neither jpeg nor png."
+        )
+    try:
+        with Image.open(io.BytesIO(row.encoded), formats=[row.format.upper()]) as picture:
+            # The size is in the header: a bomb is refused before it is unpacked.
+            if picture.size != (row.width, row.height):
+                raise AtlasFormatError(
+                    f"{where}: is {picture.size}, but the row says {(row.width, row.height)}."
+                )
+            pixels = np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise AtlasFormatError(f"{where}: is not a {row.format} picture ({error}).") from error
+    return pixels.reshape(row.height, row.width, -1)

@@ -1,0 +1,127 @@
+"""Checked access to the Parquet files of an atlas: read by filter, damage named by file and column."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from convscope.atlas.schema import TABLES
+from convscope.atlas.tables import PARTITIONED, schema_of
+from convscope.errors import AtlasFormatError
+
+Row = TypeVar("Row")
+
+ONE_GROUP = 1024
+"""Rows per batch while streaming: more than a row group of projections has, so a group stays whole."""
+
+
+def open_tables(folder: Path) -> Mapping[str, ds.Dataset]:
+    """Every table of the atlas in ``folder``, its columns checked; a partitioned table may be absent.
+
+    Raises AtlasFormatError naming the file and the columns that are missing or of another type.
+    """
+    return {table: _open_table(folder, table) for table in TABLES}
+
+
+def _open_table(folder: Path, table: str) -> ds.Dataset:
+    schema = schema_of(TABLES[table])
+    if table in PARTITIONED:
+        files = sorted((folder / table).glob("*.parquet"))
+    else:
+        files = [folder / f"{table}.parquet"]
+        if not files[0].is_file():
+            raise AtlasFormatError(f"{files[0]} is missing. Restore it, or make the atlas again.")
+    for file in files:
+        _check_columns(file, schema)
+    if not files:
+        return ds.dataset(schema.empty_table())
+    return ds.dataset([str(file) for file in files], schema=schema, format="parquet")
+
+
+def _check_columns(file: Path, schema: pa.Schema) -> None:
+    try:
+        found = pq.read_schema(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise AtlasFormatError(
+            f"{file} is not a whole Parquet file: {error}. Make the atlas again."
+        ) from error
+    problems = []
+    for column in schema:
+        if column.name not in found.names:
+            problems.append(f"column {column.name} is missing")
+        elif found.field(column.name).type != column.type:
+            problems.append(
+                f"column {column.name} is {found.field(column.name).type}, expected {column.type}"
+            )
+    if problems:
+        raise AtlasFormatError(f"{file}: {'; '.join(problems)}. Restore the file, or make the atlas again.")
+
+
+def read_rows(table: ds.Dataset, row_type: type[Row], where: ds.Expression | None = None) -> tuple[Row, ...]:
+    """The rows for which ``where`` holds, in the order of the files."""
+    with damage_named(table, row_type):
+        return tuple(rows_of(table.to_table(filter=where), row_type))
+
+
+def rows_of(table: pa.Table | pa.RecordBatch, row_type: type[Row]) -> Iterator[Row]:
+    """An Arrow table's rows as dataclasses; AtlasFormatError for a null where none may be."""
+    for column in schema_of(row_type):
+        if not column.nullable and table.column(column.name).null_count:
+            raise AtlasFormatError(f"{_name(row_type)}, column {column.name}: a value is missing (null).")
+    columns = [table.column(name).to_pylist() for name in schema_of(row_type).names]
+    return (row_type(*values) for values in zip(*columns, strict=True))
+
+
+def merge_rows(
+    table: ds.Dataset, row_type: type[Row], where: ds.Expression, key: Callable[[Row], Any]
+) -> Iterator[Row]:
+    """The rows for which ``where`` holds, in the order of ``key``; one row group per file is in memory.
+
+    Each file has to be in that order already; how rows are spread over files does not matter.
+    """
+
+    def rows_of_file(fragment: ds.Fragment) -> Iterator[Row]:
+        batches = fragment.to_batches(
+            schema=schema_of(row_type),
+            filter=where,
+            batch_size=ONE_GROUP,
+            batch_readahead=0,
+            fragment_readahead=0,
+        )
+        with damage_named(table, row_type):
+            for batch in batches:
+                yield from rows_of(batch, row_type)
+
+    return heapq.merge(*map(rows_of_file, table.get_fragments(filter=where)), key=key)
+
+
+@contextmanager
+def damage_named(table: ds.Dataset, row_type: type) -> Iterator[None]:
+    """Turn a failure to read into an AtlasFormatError that names the file and the column."""
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        raise AtlasFormatError(
+            f"{_find_damage(table.get_fragments(), row_type)}: {error}. Make the atlas again."
+        ) from error
+
+
+def _find_damage(fragments: Iterable[ds.Fragment], row_type: type) -> str:
+    for fragment in fragments:
+        for name in schema_of(row_type).names:
+            try:
+                fragment.to_table(columns=[name])
+            except (pa.ArrowInvalid, OSError):
+                return f"{getattr(fragment, 'path', _name(row_type))}, column {name} is damaged"
+    return f"table {_name(row_type)} cannot be read"
+
+
+def _name(row_type: type) -> str:
+    return next(name for name, kind in TABLES.items() if kind is row_type)

@@ -1,0 +1,105 @@
+"""Arrow schemas and record batches, derived from the row types of ``schema.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import Field, fields
+from itertools import islice
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+import pyarrow as pa
+
+from convscope.atlas.schema import TABLES
+from convscope.errors import AtlasError
+
+PARTITIONED = frozenset({"projections", "pictures"})
+"""Tables that are a folder of Parquet files; the others are one file."""
+
+ROWS_PER_GROUP = {"projections": 90, "pictures": 64}
+"""Rows of one row group, where it is not the default: a reader fetches at least one group."""
+
+DEFAULT_ROWS = 1 << 16
+
+
+def schema_of(row_type: type) -> pa.Schema:
+    """The Arrow schema of a row type: types and documentation from its columns, nullable where ``| None``."""
+    hints = get_type_hints(row_type)
+    return pa.schema([_field(column, hints[column.name]) for column in fields(row_type)])
+
+
+def _field(column: Field[Any], hint: Any) -> pa.Field:
+    return pa.field(
+        column.name,
+        pa.type_for_alias(column.metadata["arrow"]),
+        nullable=NoneType in get_args(hint),
+        metadata={"doc": column.metadata["doc"]},
+    )
+
+
+def row_type_of(table: str) -> type:
+    """The row type of a table; AtlasError if there is no such table."""
+    if table not in TABLES:
+        raise AtlasError(f"an atlas has no table {table!r}; its tables are {', '.join(TABLES)}.")
+    return TABLES[table]
+
+
+def batches_of_rows(table: str, rows: Iterable[Any]) -> Iterator[pa.RecordBatch]:
+    """Rows as record batches of one row group each, holding no more rows than that in memory."""
+    row_type = row_type_of(table)
+    names = schema_of(row_type).names
+    stream = iter(rows)
+    while chunk := list(islice(stream, ROWS_PER_GROUP.get(table, DEFAULT_ROWS))):
+        for row in chunk:
+            if type(row) is not row_type:
+                raise AtlasError(f"table {table} takes {row_type.__name__}, got {type(row).__name__}.")
+        yield batch_of_columns(table, {name: [getattr(row, name) for row in chunk] for name in names})
+
+
+def batch_of_columns(table: str, columns: Mapping[str, Any]) -> pa.RecordBatch:
+    """One record batch from whole columns: arrays, lists, or one value (or None) for all rows.
+
+    Raises AtlasError naming table and column for a missing or unknown column, a value that does not fit its
+    type, a null where none may be, and columns of unequal length.
+    """
+    schema = schema_of(row_type_of(table))
+    missing, unknown = set(schema.names) - set(columns), set(columns) - set(schema.names)
+    if missing or unknown:
+        raise AtlasError(
+            f"table {table}: missing columns {sorted(missing)}, unknown columns {sorted(unknown)}."
+        )
+    lengths = {name: len(columns[name]) for name in schema.names if not _is_scalar(columns[name])}
+    if len(set(lengths.values())) != 1:
+        raise AtlasError(f"table {table}: columns need one common length, got {lengths}.")
+    length = next(iter(lengths.values()))
+    return pa.record_batch(
+        [_array(table, field, columns[field.name], length) for field in schema], schema=schema
+    )
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, str | bytes | int | float | bool | np.generic)
+
+
+def _array(table: str, field: pa.Field, value: Any, length: int) -> pa.Array:
+    try:
+        if _is_scalar(value):
+            array = pa.repeat(pa.scalar(value, type=field.type), length)
+        else:
+            array = pa.array(value)
+            array = array if array.type == field.type else _cast(array, field.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
+        raise AtlasError(
+            f"table {table}, column {field.name}: cannot be stored as {field.type}: {error}"
+        ) from error
+    if array.null_count and not field.nullable:
+        raise AtlasError(f"table {table}, column {field.name}: holds a null, but every row needs a value.")
+    return array
+
+
+def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    # Only double -> float may round; whole numbers that do not fit, and numbers for text, are mistakes.
+    if pa.types.is_string(kind) and not pa.types.is_null(array.type):
+        raise pa.ArrowTypeError(f"values of type {array.type}")
+    return array.cast(kind)

@@ -1,0 +1,183 @@
+"""A small synthetic atlas, written with the real writer: for tests of whatever reads one."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convscope.atlas.manifest import DataFacts, Manifest, ModelFacts, Provenance, RuleUse, Settings
+from convscope.atlas.projection import Projection
+from convscope.atlas.schema import ImageRow, LayerRow, PictureRow, ProjectionRow, TopRow, UnitRow
+from convscope.atlas.session import open_for_writing
+from convscope.atlas.writer import write_manifest, write_table
+from convscope.window import Field
+
+CLASSES = ("cat", "dog")
+VERSIONS = {"convscope": "0.1.0", "python": "3.11.0", "torch": "2.9.0"}
+
+
+def make_manifest(
+    layers: Sequence[str] = ("features.0", "features.3"),
+    images: int = 24,
+    size: int = 64,
+    top: int = 9,
+    per_class: int = 0,
+    labelled: bool = True,
+    raw: str = "float16",
+    channels: int = 3,
+    skipped: int = 1,
+) -> Manifest:
+    """A manifest whose key is right."""
+    classes = CLASSES if labelled else ()
+    settings = Settings(tuple(layers), top, "one", per_class, "auto", "sum", None, raw)
+    return Manifest(
+        model=ModelFacts(
+            "zfnet", "a1" * 32, "ZFNet", size, size, channels, ("tabby", "beagle"), ("random weights",)
+        ),
+        data=DataFacts("photographs", "b2" * 32, images, skipped, classes),
+        settings=settings,
+        method="deconvnet",
+        rules=(
+            RuleUse("aten.relu", "rectifier", "rectify", 5),
+            RuleUse("aten.convolution", "linear", "vjp", 5),
+        ),
+        notes=("This network has no max-pooling, so its projections carry no switches.",),
+        versions=VERSIONS,
+        created="2026-11-22T12:00:00+00:00",
+        key=Provenance("a1" * 32, "b2" * 32, settings, VERSIONS["convscope"]).key,
+    )
+
+
+def smooth(generator: np.random.Generator, height: int, width: int, channels: int) -> NDArray[np.float32]:
+    """A smooth random field around 0, float32 [height, width, channels]."""
+    coarse = generator.normal(size=(channels, 5, 5)).astype(np.float32)
+    planes = [Image.fromarray(plane).resize((width, height), Image.Resampling.BICUBIC) for plane in coarse]
+    return np.stack([np.asarray(plane) for plane in planes], axis=-1)
+
+
+def make_atlas(
+    path: Path,
+    layers: Sequence[tuple[str, int]] = (("features.0", 6), ("features.3", 8)),
+    images: int = 24,
+    size: int = 64,
+    top: int = 9,
+    per_class: int = 0,
+    labelled: bool = True,
+    raw: str = "float16",
+    channels: int = 3,
+    seed: int = 0,
+) -> Path:
+    """Write an atlas of layers (address, units) over ``images`` images of ``size`` pixels; returns ``path``.
+
+    The last image is skipped; the last unit of every layer is dead and has no top activations.
+    """
+    generator = np.random.default_rng(seed)
+    manifest = make_manifest(
+        [layer for layer, _ in layers], images, size, top, per_class, labelled, raw, channels
+    )
+    fields = fields_of(len(layers))
+    with open_for_writing(path, manifest.provenance):
+        write_table(path, "images", image_rows(images, size, labelled))
+        write_table(path, "pictures", picture_rows(images - 1, size, channels, generator), part="0")
+        rows = [layer_row(depth, *layers[depth], fields[depth], size) for depth in range(len(layers))]
+        write_table(path, "layers", rows)
+        write_table(
+            path, "units", [unit_row(row, u, images - 1, labelled) for row in rows for u in range(row.units)]
+        )
+        groups = (None, *(CLASSES if labelled and per_class else ()))
+        tops = [
+            row
+            for layer, extent in zip(rows, fields, strict=True)
+            for unit in range(layer.units - 1)
+            for among in groups
+            for row in top_rows(
+                layer, extent, unit, among, top if among is None else per_class, images - 1, size, generator
+            )
+        ]
+        write_table(path, "top", tops)
+        if raw != "none":
+            for layer in rows:
+                chosen = [row for row in tops if row.layer == layer.layer and row.among is None]
+                write_table(
+                    path,
+                    "projections",
+                    projection_rows(chosen, channels, generator),
+                    part=f"{layer.depth:03d}",
+                )
+        write_manifest(path, manifest)
+    return path
+
+
+def fields_of(layers: int) -> list[Field]:
+    """Receptive fields that grow with depth, as of 3x3 convolutions with stride 2 and padding 1 in turn."""
+    fields = [Field(7, 2, -3)]
+    while len(fields) < layers:
+        fields.append(fields[-1].after(kernel=3, stride=2, padding=1, dilation=1))
+    return fields
+
+
+def image_rows(images: int, size: int, labelled: bool) -> list[ImageRow]:
+    used = [
+        ImageRow(
+            i, f"{CLASSES[i % 2]}/{i:03d}.jpg", CLASSES[i % 2] if labelled else None, size + i, size, None
+        )
+        for i in range(images - 1)
+    ]
+    return [*used, ImageRow(images - 1, "broken.jpg", None, None, None, "the file ends too early")]
+
+
+def picture_rows(
+    images: int, size: int, channels: int, generator: np.random.Generator
+) -> Iterator[PictureRow]:
+    for image in range(images):
+        pixels = (128 + 60 * smooth(generator, size, size, channels)).clip(0, 255).astype(np.uint8)
+        encoded = io.BytesIO()
+        Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(encoded, "PNG")
+        yield PictureRow(image, size, size, "png", encoded.getvalue())
+
+
+def layer_row(depth: int, layer: str, units: int, extent: Field, size: int) -> LayerRow:
+    side = max(size // extent.stride, 1)
+    return LayerRow(
+        layer, depth, "relu", units, side, side, extent.size, extent.size, extent.stride, extent.stride,
+        extent.start, extent.start, False,
+    )  # fmt: skip
+
+
+def unit_row(layer: LayerRow, unit: int, images: int, labelled: bool) -> UnitRow:
+    dead = unit == layer.units - 1
+    peak = 0.0 if dead else 10.0 - unit
+    return UnitRow(
+        layer.layer, unit, images, peak, peak / 2, peak / 4, 0.0 if dead else 0.75, dead,
+        CLASSES[unit % 2] if labelled and not dead else None, 0.25 if labelled and not dead else None,
+    )  # fmt: skip
+
+
+def top_rows(
+    layer: LayerRow, extent: Field, unit: int, among: str | None, count: int, images: int, size: int,
+    generator: np.random.Generator,
+) -> Iterator[TopRow]:  # fmt: skip
+    candidates = [i for i in range(images) if among is None or CLASSES[i % 2] == among]
+    for rank, image in enumerate(generator.permutation(candidates)[:count].tolist()):
+        y, x = generator.integers(0, layer.height, 2).tolist()
+        rows, columns = extent.window(y), extent.window(x)
+        down, across = rows.clip(size), columns.clip(size)
+        yield TopRow(
+            layer.layer, unit, among, rank, image, 10.0 - unit - rank / 10, y, x,
+            down.start, across.start, down.stop, across.stop, (rows, columns) != (down, across),
+        )  # fmt: skip
+
+
+def projection_rows(
+    tops: Sequence[TopRow], channels: int, generator: np.random.Generator
+) -> Iterator[ProjectionRow]:
+    for row in tops:
+        pixels = smooth(generator, row.bottom - row.top, row.right - row.left, channels)
+        yield Projection(
+            row.layer, row.unit, row.rank, row.image, "deconvnet", row.top, row.left, pixels
+        ).pack()
