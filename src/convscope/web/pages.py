@@ -45,7 +45,7 @@ class UnitCard:
 
     unit: int
     href: str
-    sprite: Sprite
+    sprite: Sprite | None  # None: no activation of it was kept, as of a dead unit
     projected: bool  # false: the sprite shows patches only
     peak_max: float
     peak_mean: float

@@ -10,8 +10,9 @@ from convscope.web.pages import Box
 COLUMNS = 3
 CARD_CELL = 56
 PROJECTION_CELL = 128
-COARSE = {CARD_CELL: 24, PROJECTION_CELL: 48}
-"""Cells up to this many pixels are drawn with hard edges, for sprites with at most so large cells."""
+COARSE_WHEN_SMALL = 24
+COARSE_WHEN_BIG = 48
+"""Fields of up to so many pixels are enlarged so much that smoothing would invent detail."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,27 @@ def frame_of(row: TopRow, layer: LayerRow, height: int, width: int) -> Box:
     return Box(max(0, row.right - columns), max(0, row.bottom - rows), columns, rows)
 
 
-def cell_of(layer: LayerRow, height: int, width: int, limit: int) -> int:
-    """Side of a layer's cells: one pixel per input pixel as long as it is at most ``limit``."""
+def card_sheet(layer: LayerRow, height: int, width: int, *, projected: bool) -> Sheet:
+    """The small sprite of a unit: nine projections, if there are any, beside nine patches."""
+    return Sheet(_cell(layer, height, width, CARD_CELL), rows=COLUMNS, blocks=2 if projected else 1)
+
+
+def projection_sheet(layer: LayerRow, height: int, width: int, *, count: int) -> Sheet:
+    """The large sprite of a unit: ``count`` projections."""
+    return Sheet(_cell(layer, height, width, PROJECTION_CELL), rows=-(-count // COLUMNS))
+
+
+def coarse(layer: LayerRow, height: int, width: int, *, big: bool) -> bool:
+    """Whether a layer's tiles are so few pixels that they are shown with hard edges at that size."""
+    cell = _cell(layer, height, width, PROJECTION_CELL)
+    return cell <= (COARSE_WHEN_BIG if big else COARSE_WHEN_SMALL)
+
+
+def is_whole(layer: LayerRow, height: int, width: int) -> bool:
+    """Whether the receptive field is as large as the input."""
+    return layer.field_height >= height and layer.field_width >= width
+
+
+def _cell(layer: LayerRow, height: int, width: int, limit: int) -> int:
+    """Side of a cell: one pixel per input pixel as long as that is at most ``limit``."""
     return min(max(min(layer.field_height, height), min(layer.field_width, width)), limit)

@@ -6,6 +6,8 @@ Sources: Zeiler & Fergus 2013 (arXiv 1311.2901), Springenberg et al. 2014 (1412.
 
 from __future__ import annotations
 
+from convscope.render import PERCENTILE
+
 TITLES = {
     "deconvnet": "DeconvNet projections",
     "guided_backprop": "guided backpropagation",
@@ -56,11 +58,8 @@ LIMITS = {
     "gradient": (_ONE_ACTIVATION, _IMAGE_SPECIFIC, _LOCAL_SLOPE, _HINT),
 }
 
-PERCENTILE = 99.5
-"""Of the absolute values of a unit's projections: what is drawn at full contrast."""
-
 SCALING = (
     "Mid-grey is zero, brighter is positive, darker is negative. All projections of a unit share one scale, on which "
-    f"the {PERCENTILE:g}th percentile of their absolute values is full contrast: compare brightness within a unit, "
+    f"the {PERCENTILE:g}th percentile of their absolute non-zero values is full contrast: compare brightness within a unit, "
     "not between units."
 )
