@@ -151,7 +151,7 @@ def layer_row(depth: int, layer: str, units: int, extent: Field, size: int) -> L
 
 def unit_row(layer: LayerRow, unit: int, images: int, labelled: bool) -> UnitRow:
     dead = unit == layer.units - 1
-    peak = 0.0 if dead else 10.0 - unit
+    peak = 0.0 if dead else 10.0 / (1 + unit)
     return UnitRow(
         layer.layer, unit, images, peak, peak / 2, peak / 4, 0.0 if dead else 0.75, dead,
         CLASSES[unit % 2] if labelled and not dead else None, 0.25 if labelled and not dead else None,
@@ -168,7 +168,7 @@ def top_rows(
         rows, columns = extent.window(y), extent.window(x)
         down, across = rows.clip(size), columns.clip(size)
         yield TopRow(
-            layer.layer, unit, among, rank, image, 10.0 - unit - rank / 10, y, x,
+            layer.layer, unit, among, rank, image, 10.0 / (1 + unit) / (1 + rank / 10), y, x,
             down.start, across.start, down.stop, across.stop, (rows, columns) != (down, across),
         )  # fmt: skip
 
