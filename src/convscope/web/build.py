@@ -75,15 +75,14 @@ def layer_page(catalogue: Catalogue, address: str) -> LayerPage:
         head=head_of(catalogue, FOLDER, address, FOLDER.layer(address), around=around),
         layer=layer_facts(catalogue, row, FOLDER),
         units=cards,
+        driven=sum(card.sprite is not None for card in cards),
         projected=sum(card.projected for card in cards),
         labelled=any(card.best_class is not None for card in cards),
         method=catalogue.method,
     )
 
 
-def unit_page(
-    catalogue: Catalogue, unit: UnitRow, tops: Sequence[TopRow], classes: ByClass = ()
-) -> UnitPage:
+def unit_page(catalogue: Catalogue, unit: UnitRow, tops: Sequence[TopRow], classes: ByClass = ()) -> UnitPage:
     """The page of a unit, from its row, its strongest activations, and those of each class."""
     layer = catalogue.atlas.layer(unit.layer)
     big = coarse(layer, *catalogue.size, big=True)
@@ -129,7 +128,7 @@ def image_page(catalogue: Catalogue, image: int, tops: Iterable[TopRow]) -> Imag
             row.name,
             FOLDER.image(image),
             (Link("Images", FOLDER.images(place // PART)),),
-            neighbours(catalogue.shown, place, lambda near: Link("image", FOLDER.image(near))),
+            neighbours(catalogue.shown, place, lambda near: Link(f"image {near}", FOLDER.image(near))),
         ),
         image=image_link(catalogue, image, FOLDER),
         size=_size(row),
@@ -162,18 +161,14 @@ def parts_of(catalogue: Catalogue) -> int:
 
 
 def _strip(catalogue: Catalogue, row: LayerRow) -> LayerStrip:
-    living = [
-        unit for unit in catalogue.atlas.units(row.layer) if (row.layer, unit.unit) in catalogue.driven
-    ]
+    living = [unit for unit in catalogue.atlas.units(row.layer) if (row.layer, unit.unit) in catalogue.driven]
     count = min(SAMPLES, len(living))
     chosen = [living[(2 * n + 1) * len(living) // (2 * count)] for n in range(count)]
     cards = tuple(unit_card(catalogue, row, unit, INDEX) for unit in chosen)
     return LayerStrip(layer_facts(catalogue, row, INDEX), cards)
 
 
-def _appearances(
-    catalogue: Catalogue, layer: str, tops: Iterable[TopRow]
-) -> tuple[Appearance, ...]:
+def _appearances(catalogue: Catalogue, layer: str, tops: Iterable[TopRow]) -> tuple[Appearance, ...]:
     row = catalogue.atlas.layer(layer)
     big = coarse(row, *catalogue.size, big=True)
     return tuple(
@@ -207,7 +202,10 @@ def _model_facts(catalogue: Catalogue) -> tuple[Fact, ...]:
     model = catalogue.atlas.manifest.model
     return (
         Fact("architecture", model.architecture),
-        Fact("input", f"{model.input_height}\N{MULTIPLICATION SIGN}{model.input_width}, {model.input_channels} channels"),
+        Fact(
+            "input",
+            f"{model.input_height}\N{MULTIPLICATION SIGN}{model.input_width}, channels: {model.input_channels}",
+        ),
         Fact("classes", str(len(model.classes)) if model.classes else "not known"),
     )
 

@@ -21,7 +21,8 @@ CLASSES = 12
 _STRONGEST_CLASSES = """
 SELECT * EXCLUDE (best, place) FROM (
   SELECT *, dense_rank() OVER (PARTITION BY unit ORDER BY best DESC, among) AS place FROM (
-    SELECT *, max(value) OVER (PARTITION BY unit, among) AS best FROM top WHERE layer = {layer} AND among IS NOT NULL
+    SELECT *, max(value) OVER (PARTITION BY unit, among) AS best FROM top
+    WHERE layer = {layer} AND among IS NOT NULL
   )
 ) WHERE place <= {count} ORDER BY unit, place, rank
 """
@@ -55,9 +56,7 @@ class Catalogue:
         """How the pictures were made, in words."""
         name = self.atlas.manifest.method
         if name not in TITLES:
-            raise AtlasFormatError(
-                f"manifest.json, method: {name!r} is none of {', '.join(sorted(TITLES))}. Make the atlas again."
-            )
+            raise AtlasFormatError(f"manifest.json, method: {name!r} is none of {', '.join(sorted(TITLES))}.")
         return Method(name, TITLES[name], SENTENCES[name], LIMITS[name], SCALING, self.atlas.manifest.notes)
 
     @cached_property
@@ -104,12 +103,14 @@ class Catalogue:
         return frozenset((row["layer"], row["unit"]) for row in table.to_pylist())
 
     def classes_of_layer(self, layer: LayerRow) -> Mapping[int, ByClass]:
-        """Per unit, the strongest activations among the images of the ``CLASSES`` classes that drive it most."""
+        """Per unit, the strongest activations within the ``CLASSES`` classes that drive it most."""
         quoted = "'" + layer.layer.replace("'", "''") + "'"
         table = self.atlas.query(_STRONGEST_CLASSES.format(layer=quoted, count=CLASSES))
         rows = [TopRow(**row) for row in table.to_pylist()]
         grouped = {
-            unit: tuple((among or "", tuple(tops)) for among, tops in groupby(group, key=lambda row: row.among))
+            unit: tuple(
+                (among or "", tuple(tops)) for among, tops in groupby(group, key=lambda row: row.among)
+            )
             for unit, group in groupby(rows, key=lambda row: row.unit)
         }
         return defaultdict(tuple, grouped)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -56,4 +56,4 @@ def to_html(page: Page) -> str:
 
 def to_json(page: Page) -> str:
     """The page as JSON, field by field; ``ValueError`` if a number is not finite."""
-    return json.dumps(asdict(page), ensure_ascii=False, allow_nan=False, indent=1)
+    return json.dumps(page, default=vars, ensure_ascii=False, allow_nan=False)

@@ -221,6 +221,7 @@ class LayerPage:
     head: Head
     layer: LayerFacts
     units: tuple[UnitCard, ...]
+    driven: int  # units that have top activations
     projected: int  # units that have projections
     labelled: bool  # units have a best class
     method: Method

@@ -22,7 +22,7 @@ def head_of(
     trail: tuple[Link, ...] = (),
     around: tuple[Link | None, Link | None] = (None, None),
 ) -> Head:
-    """What all pages share; ``page`` is the page's own address, ``trail`` what lies between it and the index."""
+    """What all pages share; ``page`` is its own address, ``trail`` what lies between it and the index."""
     spec = catalogue.atlas.manifest.model.spec
     return Head(
         title=f"{title} \N{MIDDLE DOT} {spec}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -51,8 +50,8 @@ class SiteSummary:
 def export_site(atlas: Atlas, destination: str | Path, progress: Progress | None = None) -> SiteSummary:
     """Write all pages of an atlas into the folder ``destination``; open its ``index.html`` with any browser.
 
-    The folder appears, or replaces an earlier export, only when all is written: no stale page is left, and a run
-    that is stopped changes nothing. Raises AtlasError if the folder holds anything but an earlier export.
+    The folder appears, or replaces an earlier export, only when all is written: no stale page is left, and a
+    run that is stopped changes nothing. Raises AtlasError if the folder holds anything but an earlier export.
     """
     target = Path(destination).resolve()
     _check_target(atlas, target)
@@ -60,7 +59,7 @@ def export_site(atlas: Atlas, destination: str | Path, progress: Progress | None
     with _replacing(target) as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         _write_static(folder)
         _drain(pool.map(partial(_write_picture, catalogue, folder), catalogue.shots))
-        appearances = _write_units(catalogue, folder, pool, progress or (lambda done, total: None))
+        appearances = _write_units(catalogue, folder, pool, progress or _silent)
         _write_lists(catalogue, folder)
         for image in catalogue.shown:
             _write_page(folder, INDEX.image(image), image_page(catalogue, image, appearances[image]))
@@ -69,10 +68,16 @@ def export_site(atlas: Atlas, destination: str | Path, progress: Progress | None
     return SiteSummary(target / INDEX.index(), len(layers), units, len(catalogue.shown))
 
 
+def _silent(done: int, total: int) -> None:  # noqa: ARG001
+    """Progress that nobody wants to see."""
+
+
 def _check_target(atlas: Atlas, target: Path) -> None:
     source = atlas.path.resolve()
     if target == source or target in source.parents or source in target.parents:
-        raise AtlasError(f"the pages cannot go to {target}, which overlaps the atlas in {source}. Name another folder.")
+        raise AtlasError(
+            f"the pages cannot go to {target}, which overlaps the atlas in {source}. Name another folder."
+        )
     if target.is_dir() and (not any(target.iterdir()) or (target / MARK).is_file()):
         return
     if os.path.lexists(target):
@@ -126,7 +131,17 @@ def _write_units(
         for row in (row for rows in tops.values() for row in rows):
             appearances[row.image].append(row)
         jobs = (
-            partial(_write_unit, catalogue, folder, pictures, layer, unit, tops[unit.unit], found, classes[unit.unit])
+            partial(
+                _write_unit,
+                catalogue,
+                folder,
+                pictures,
+                layer,
+                unit,
+                tops[unit.unit],
+                found,
+                classes[unit.unit],
+            )
             for unit, found in _projected_units(catalogue.atlas, layer)
         )
         for _ in _run(pool, jobs):
@@ -179,7 +194,11 @@ def _decoded(catalogue: Catalogue) -> Pictures:
 
     @lru_cache(maxsize=DECODED)
     def picture(image: int) -> Image.Image | None:
-        return Image.fromarray(np.ascontiguousarray(to_rgb(catalogue.atlas.picture(image)))) if image in catalogue.shots else None
+        return (
+            Image.fromarray(np.ascontiguousarray(to_rgb(catalogue.atlas.picture(image))))
+            if image in catalogue.shots
+            else None
+        )
 
     return picture
 

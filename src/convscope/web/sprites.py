@@ -54,9 +54,7 @@ def paint_unit(
     return UnitSprites(_encode(card, small.cell), _paint_projections(layer, size, projected))
 
 
-def _paint_projections(
-    layer: LayerRow, size: tuple[int, int], tiles: Sequence[Image.Image]
-) -> bytes | None:
+def _paint_projections(layer: LayerRow, size: tuple[int, int], tiles: Sequence[Image.Image]) -> bytes | None:
     if not tiles:
         return None
     sheet = projection_sheet(layer, *size, count=len(tiles))

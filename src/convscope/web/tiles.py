@@ -47,7 +47,8 @@ def window_of(row: TopRow) -> Box:
 def frame_of(row: TopRow, layer: LayerRow, height: int, width: int) -> Box:
     """What a tile shows of an input of ``height`` by ``width``: as large for every activation of a layer.
 
-    It is the receptive window; one that reaches past the image is moved inside, and then shows more than the unit sees.
+    It is the receptive window; one that reaches past the image is moved inside, and then shows more
+    than the unit sees.
     """
     rows, columns = min(layer.field_height, height), min(layer.field_width, width)
     return Box(max(0, row.right - columns), max(0, row.bottom - rows), columns, rows)

@@ -17,7 +17,7 @@ _RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lp
 
 
 def slug(address: str) -> str:
-    """A file name for a layer address: the address itself where that is safe, else a readable part and a hash.
+    """A file name for a layer address: the address itself where safe, else a readable part and a hash.
 
     Two addresses never share a slug, also where file names ignore case, because a plain slug holds no ``-``.
     """
@@ -31,7 +31,7 @@ def slug(address: str) -> str:
 
 @dataclass(frozen=True)
 class Urls:
-    """Addresses of pages and pictures; ``root`` leads from the page that holds the link to the index's folder.
+    """Addresses of pages and pictures; ``root`` leads from the page with the link to the index's folder.
 
     ``Urls("")`` gives the file names themselves, relative to the site's folder.
     """
