@@ -203,8 +203,10 @@ def _model_facts(catalogue: Catalogue) -> tuple[Fact, ...]:
     return (
         Fact("architecture", model.architecture),
         Fact(
-            "input",
-            f"{model.input_height}\N{MULTIPLICATION SIGN}{model.input_width}, channels: {model.input_channels}",
+            "input: height, width, channels",
+            "\N{MULTIPLICATION SIGN}".join(
+                map(str, (model.input_height, model.input_width, model.input_channels))
+            ),
         ),
         Fact("classes", str(len(model.classes)) if model.classes else "not known"),
     )

@@ -68,7 +68,7 @@ def export_site(atlas: Atlas, destination: str | Path, progress: Progress | None
     return SiteSummary(target / INDEX.index(), len(layers), units, len(catalogue.shown))
 
 
-def _silent(done: int, total: int) -> None:  # noqa: ARG001
+def _silent(done: int, total: int) -> None:
     """Progress that nobody wants to see."""
 
 
