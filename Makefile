@@ -39,7 +39,7 @@ lint:
 
 types:
 	@sh scripts/setup.sh dev
-	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy src tests scripts $(wildcard bench)
 
 # Only where the linter is installed; POSIX sh is otherwise checked by `sh -n` in the tests.
 shellcheck:

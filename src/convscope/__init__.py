@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from convscope.atlas.build import build_atlas
     from convscope.atlas.reader import Atlas
-    from convscope.engine.coverage import coverage
     from convscope.engine.layers import layers
     from convscope.engine.project import project
     from convscope.engine.scan import scan
     from convscope.errors import ConvscopeError
     from convscope.images import ImageSet
     from convscope.models import Model, Preprocessing, load_model
+    from convscope.rules.coverage import coverage
     from convscope.units import UnitAddress
     from convscope.web.site import export_site
 
@@ -54,7 +54,7 @@ _HOME = {
     "Preprocessing": "models",
     "UnitAddress": "units",
     "build_atlas": "atlas.build",
-    "coverage": "engine.coverage",
+    "coverage": "rules.coverage",
     "export_site": "web.site",
     "layers": "engine.layers",
     "load_model": "models",
