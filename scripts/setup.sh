@@ -90,7 +90,7 @@ create_venv() {
     if "$python" -c 'import ensurepip' 2>/dev/null; then
         "$python" -m venv .venv
     elif "$python" -m pip --version >/dev/null 2>&1 && "$python" -m venv --without-pip .venv; then
-        "$python" -m pip --quiet --python .venv/bin/python install pip
+        "$python" -m pip -qq --python .venv/bin/python install pip
     else
         rm -rf .venv
         die "$python cannot create virtual environments: its module ensurepip is missing.
@@ -106,10 +106,13 @@ warn_if_small() {
 
 install_project() {
     warn_if_small
-    say "installing convscope[$extras] with torch into .venv: about 3 minutes and 6 GB the first time"
+    say "installing convscope[$extras] with torch: about 3 minutes and 6 GB the first time (tail -f .venv/pip.log)"
     echo $$ >"$started"
-    if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input -e ".[$extras]" </dev/null; then
-        die "pip failed; its message is above. Run the same command again: the installation starts afresh."
+    if ! .venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off -e ".[$extras]" \
+        </dev/null >.venv/pip.log 2>&1; then
+        tail -n 20 .venv/pip.log >&2
+        die "pip failed; the end of its log is above, all of it in .venv/pip.log.
+       Run the same command again once that is mended: the installation starts afresh."
     fi
     key >"$stamp"
     rm -f "$started"
