@@ -59,25 +59,18 @@ apt_install() {
     return 1
 }
 
-missing_of() {
-    for package in $1; do
-        if [ ! -e "$(evidence "$package")" ]; then printf '%s ' "$package"; fi
-    done
-}
-
 # Install what is missing of a list, and say in one line each what is done without.
-# A refused try is remembered, so that a machine without network does not wait for it again and again.
+# A failed try is remembered, so that a machine without network does not wait for it again and again.
 provide() {
-    missing=$(missing_of "$1")
-    [ -n "$missing" ] || return 0
-    if [ -e .venv/.apt-failed ]; then
-        apt_refusal="apt-get failed before; remove .venv/.apt-failed to try again"
-    else
+    for package in $1; do
+        if [ -e "$(evidence "$package")" ]; then continue; fi
+        if [ -e .venv/.apt-failed ]; then
+            apt_refusal="apt-get failed before; remove .venv/.apt-failed to try again"
         # one at a time: a package that this distribution lacks must not keep out the others
-        for package in $missing; do apt_install "$package" || true; done
-        if [ -n "$apt_failed" ]; then touch .venv/.apt-failed; fi
-    fi
-    for package in $(missing_of "$missing"); do
+        elif apt_install "$package" && [ -e "$(evidence "$package")" ]; then
+            continue
+        fi
         printf '%s\n' "setup: without $package ($apt_refusal): $(without "$package")"
     done
+    if [ -n "$apt_failed" ]; then touch .venv/.apt-failed; fi
 }
