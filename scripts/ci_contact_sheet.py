@@ -47,7 +47,9 @@ def main(arguments: list[str]) -> int:
         images, atlas = Path(scratch, "images"), Path(scratch, "atlas")
         collect = [sys.executable, str(Path(__file__).with_name("demo_images.py")), str(images)]
         for step in (collect, command(images, atlas)):
-            subprocess.run(step, check=True)  # noqa: S603 -- both are our own programs
+            failed = subprocess.run(step, check=False).returncode  # noqa: S603 -- both are our own programs
+            if failed:
+                return failed
         sheets = sorted((atlas / "sheets").glob("*.png"))
         target.mkdir(parents=True, exist_ok=True)
         for sheet in sheets:

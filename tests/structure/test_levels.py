@@ -10,6 +10,7 @@ import pytest
 from tests.structure.source import PACKAGE, Import, Module, imports, project, read_tree
 
 LEVELS = {
+    "convscope.display": 0,
     "convscope.errors": 0,
     "convscope.units": 0,
     "convscope.window": 0,
