@@ -1,0 +1,91 @@
+"""A microscope for convolutional networks: see what every feature map has learned.
+
+The names below are all that most programs need::
+
+    import convscope as cs
+
+    model = cs.load_model("torchvision:vgg16")
+    images = cs.ImageSet.open("photographs/")
+    cs.build_atlas(model, images, "atlas/")
+
+Each is imported when it is first used, so ``import convscope`` costs nothing and loads no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from convscope.atlas.build import build_atlas
+    from convscope.atlas.reader import Atlas
+    from convscope.engine.layers import layers
+    from convscope.engine.project import project
+    from convscope.engine.scan import scan
+    from convscope.errors import ConvscopeError
+    from convscope.images import ImageSet
+    from convscope.models import Model, Preprocessing, load_model
+    from convscope.rules.coverage import coverage
+    from convscope.units import UnitAddress
+    from convscope.web.site import export_site
+
+    __version__: str
+
+__all__ = [
+    "Atlas",
+    "ConvscopeError",
+    "ImageSet",
+    "Model",
+    "Preprocessing",
+    "UnitAddress",
+    "__version__",
+    "build_atlas",
+    "coverage",
+    "export_site",
+    "layers",
+    "load_model",
+    "project",
+    "scan",
+]
+
+_HOME = {
+    "Atlas": "atlas.reader",
+    "ConvscopeError": "errors",
+    "ImageSet": "images",
+    "Model": "models",
+    "Preprocessing": "models",
+    "UnitAddress": "units",
+    "build_atlas": "atlas.build",
+    "coverage": "rules.coverage",
+    "export_site": "web.site",
+    "layers": "engine.layers",
+    "load_model": "models",
+    "project": "engine.project",
+    "scan": "engine.scan",
+}
+"""Public name to the module, below this package, that defines it."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use and keep it."""
+    if name == "__version__":
+        value: Any = _version()
+    elif name in _HOME:
+        value = getattr(import_module(f"convscope.{_HOME[name]}"), name)
+    else:
+        raise AttributeError(f"module 'convscope' has no name {name!r}; it has {', '.join(__all__)}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, and whatever has been imported already."""
+    return sorted({*__all__, *globals()})
+
+
+def _version() -> str:
+    """The installed version; a checkout on the path that was never installed has none to tell."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("convscope")
+    except PackageNotFoundError:
+        return "0+not.installed"

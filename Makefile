@@ -1,0 +1,52 @@
+# make demo   a browsable atlas of a pretrained network over a few hundred photographs
+# make test   set up everything and run the tests
+# make check  what must pass before a commit: lint, types, tests
+# Each target sets up what it needs in .venv; see scripts/setup.sh for PYTHON= and CONVSCOPE_NO_APT=1.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types check shellcheck clean
+
+BIN := .venv/bin
+SHELL_FILES := scripts/*.sh .ci/run
+
+DEMO_MODEL := sample:lite0
+DEMO_UNITS := 32
+DEMO_LAYERS :=
+DEMO_COMMAND = $(BIN)/convscope atlas $(DEMO_MODEL) demo/images -o demo/atlas $(if $(DEMO_LAYERS),--layers $(DEMO_LAYERS)) --units $(DEMO_UNITS)
+
+# One thread per worker: the workers already use every core.
+PYTEST_ARGS ?=
+TEST_COMMAND = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 $(PYTEST_ARGS)
+
+help:
+	@sed -n 's/^# //p' Makefile | head -n 4
+
+demo:
+	@sh scripts/setup.sh demo
+	@echo "demo: collecting photographs (a few seconds)"
+	@$(BIN)/python scripts/demo_images.py demo/images
+	@echo "demo: building the atlas (a few minutes the first time; stop and run again whenever you like)"
+	$(DEMO_COMMAND)
+
+test:
+	@sh scripts/setup.sh dev
+	$(TEST_COMMAND)
+
+lint:
+	@sh scripts/setup.sh dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types:
+	@sh scripts/setup.sh dev
+	$(BIN)/python -m mypy src tests scripts $(wildcard bench)
+
+# Only where the linter is installed; POSIX sh is otherwise checked by `sh -n` in the tests.
+shellcheck:
+	shellcheck -x $(SHELL_FILES)
+
+check: lint types test
+
+# Removes what make built, and nothing that you put there.
+clean:
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis artefacts demo/atlas

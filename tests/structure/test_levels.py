@@ -1,0 +1,135 @@
+"""Imports point one way: from a level to the same or a lower one, never in a circle."""
+
+from __future__ import annotations
+
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.structure.source import PACKAGE, Import, Module, imports, project, read_tree
+
+LEVELS = {
+    "convscope.display": 0,
+    "convscope.errors": 0,
+    "convscope.units": 0,
+    "convscope.window": 0,
+    "convscope.models": 1,
+    "convscope.images": 1,
+    "convscope.zoo": 1,
+    "convscope.graph": 2,
+    "convscope.rules": 3,
+    "convscope.engine": 4,
+    "convscope.probes": 5,
+    "convscope.atlas": 6,
+    "convscope.render": 7,
+    "convscope.web": 7,
+    "convscope.cli": 8,
+    "convscope.__main__": 8,
+    "convscope": 8,
+}
+"""Part of the package to level; a part covers everything below it, and the front door only itself."""
+
+PIPELINE = "convscope.atlas.build"
+"""The one module of the store that may run the engine."""
+
+
+def level(name: str) -> int | None:
+    """Level of a module, or None if no part lists it."""
+    part = ".".join(name.split(".")[:2])
+    return LEVELS.get(part)
+
+
+def internal(modules: dict[str, Module]) -> list[Import]:
+    """The imports that stay inside the package."""
+    found = [entry for module in modules.values() for entry in imports(module, modules)]
+    return [entry for entry in found if entry.target.split(".")[0] == PACKAGE]
+
+
+def violations(modules: dict[str, Module]) -> list[str]:
+    """Each broken rule, as a sentence that says what to do."""
+    problems = [f"{name} has no level: add its part to LEVELS" for name in modules if level(name) is None]
+    edges = internal(modules)
+    for edge in edges:
+        above, below = level(edge.importer), level(edge.target)
+        where = f"{edge.importer}:{edge.line} imports {edge.target}"
+        if below is None:
+            problems.append(f"{where}, which has no level")
+        elif above is not None and below > above:
+            problems.append(f"{where}: level {above} may not import level {below}; move one of them")
+        elif above == 6 and below == 4 and edge.importer != PIPELINE:
+            problems.append(f"{where}: only {PIPELINE} may run the engine")
+    return problems + circles(edges)
+
+
+def circles(edges: list[Import]) -> list[str]:
+    """The first import circle, if there is one; imports inside functions count too."""
+    graph: dict[str, set[str]] = {}
+    for edge in edges:
+        if edge.importer != PACKAGE:  # the front door is lazy: it is in no circle unless someone imports it
+            graph.setdefault(edge.importer, set()).add(edge.target)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return [f"import circle: {' -> '.join(error.args[1])}"]
+    return []
+
+
+def test_imports_point_down() -> None:
+    assert violations(project()) == []
+
+
+def test_every_part_of_the_tree_has_a_level() -> None:
+    assert {level(name) for name in project()} <= set(range(9))
+
+
+def synthetic(folder: Path, files: dict[str, str]) -> dict[str, Module]:
+    for name, text in files.items():
+        path = folder / PACKAGE / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return read_tree(folder)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (
+            {"errors.py": "import convscope.engine.scan", "engine/scan.py": ""},
+            "level 0 may not import level 4",
+        ),
+        ({"graph/a.py": "from ..rules import b", "rules/b.py": ""}, "imports convscope.rules.b: level 2"),
+        (
+            {"graph/a.py": "def f():\n    from convscope.cli import main", "cli.py": ""},
+            "imports convscope.cli",
+        ),
+        (
+            {"models.py": "from convscope import load_model", "__init__.py": ""},
+            "level 1 may not import level 8",
+        ),
+        ({"atlas/reader.py": "import convscope.engine.scan", "engine/scan.py": ""}, "may run the engine"),
+        ({"helpers.py": ""}, "convscope.helpers has no level"),
+        ({"web/a.py": "from convscope.web import b", "web/b.py": "from . import a"}, "import circle"),
+        ({"zoo/a.py": "import convscope.models", "models.py": "import convscope.zoo.a"}, "import circle"),
+    ],
+)
+def test_a_violation_is_found(tmp_path: Path, files: dict[str, str], expected: str) -> None:
+    (problem,) = violations(synthetic(tmp_path, files))
+    assert expected in problem
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            "engine/scan.py": "import convscope.errors\nfrom ..window import Window",
+            "errors.py": "",
+            "window.py": "",
+        },
+        {"atlas/build.py": "from convscope.engine.scan import scan", "engine/scan.py": ""},
+        {"__init__.py": "import convscope.cli", "cli.py": ""},
+        {"web/a.py": "from . import b", "web/b.py": "import torch"},
+    ],
+)
+def test_downward_imports_pass(tmp_path: Path, files: dict[str, str]) -> None:
+    assert violations(synthetic(tmp_path, files)) == []
