@@ -213,6 +213,22 @@ def test_projection_of_another_shape_is_refused(tmp_path: Path) -> None:
         Atlas.open(atlas.path).projection("features.0", 0, 0)
 
 
+def test_unsorted_projections_are_refused(tmp_path: Path) -> None:
+    path = make_atlas(tmp_path) / "projections" / "000.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.take(list(reversed(range(table.num_rows)))), path)
+    with pytest.raises(AtlasFormatError, match=r"projections, column unit.*not sorted \(3 after 4\)"):
+        list(Atlas.open(tmp_path).projections_of_layer("features.0"))
+
+
+def test_tables_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
+    atlas = Atlas.open(make_atlas(tmp_path))
+    rows = atlas.top("features.0", 0)
+    write_table(tmp_path, "top", [replace(rows[0], layer="elsewhere")])
+    with pytest.raises(AtlasFormatError, match=r"top\.parquet, column layer: 'elsewhere'"):
+        Atlas.open(tmp_path).top_of_image(rows[0].image)
+
+
 def test_query_joins_tables(atlas: Atlas) -> None:
     sql = (
         "SELECT unit, count(*) AS cats FROM top JOIN images USING (image) "

@@ -130,6 +130,14 @@ def test_linked_folders_are_entered_once(tmp_path: Path) -> None:
     assert images.labels == ("m", "z")
 
 
+def test_the_first_of_many_links_wins(tmp_path: Path) -> None:
+    write_png(tmp_path / "outside/1.png")
+    (tmp_path / "root").mkdir()
+    for name in ("q", "m", "z", "c", "x", "f", "u", "k"):
+        (tmp_path / "root" / name).symlink_to(tmp_path / "outside")
+    assert ImageSet.open(tmp_path / "root").names == ("c/1.png",)
+
+
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     pixels = write_png(tmp_path / "plain.png")
     (tmp_path / "plain.png").rename(tmp_path / os.fsdecode(b"caf\xe9.png"))

@@ -99,6 +99,7 @@ def test_a_file_for_an_architecture_needs_no_download(tmp_path: Path) -> None:
     assert not plain.preprocessing.stated
     assert plain.notes[0].endswith("left unread: epoch")
     assert "preprocessing is assumed" in plain.notes[1]
+    assert "class names are assumed" in plain.notes[2]
     # Naming the weights says that the file holds those, so what torchvision states of them holds too.
     named = load_model("torchvision:squeezenet1_1@IMAGENET1K_V1", weights=tmp_path / "w.pth")
     assert named.preprocessing.stated

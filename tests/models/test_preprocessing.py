@@ -44,6 +44,7 @@ def test_view_equals_torchvision_bit_for_bit(
     seen = preset.view(colour)
     assert seen.dtype == np.uint8
     assert seen.flags.c_contiguous
+    assert seen.flags.writeable
     assert np.array_equal(seen, torchvision_view(preset, Image.fromarray(colour)))
 
 

@@ -29,7 +29,7 @@ def test_a_spec_has_three_parts_and_prints_as_written(text: str, parts: tuple[st
         ("weights.pt", "give the file as weights"),
         ("torchvison:vgg16", "Did you mean torchvision"),
         ("hub:vgg16", "Known forms"),
-        ("timm:", "names no model"),
+        ("timm:", "incomplete: write timm:NAME"),
         ("timm:@none", "incomplete"),
         ("timm:resnet18@", "incomplete"),
     ],

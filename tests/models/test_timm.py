@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from convscope.errors import MissingExtraError, ModelError, SpecError
-from convscope.models import load_model
+from convscope.models import Preprocessing, load_model
 from convscope.models.sources.timm import stated_preprocessing
 from convscope.models.spec import Spec
 
@@ -63,6 +63,10 @@ def test_crop_modes_that_cannot_be_repeated_are_refused(config: dict[str, object
     module.pretrained_cfg = config  # type: ignore[assignment]
     with pytest.raises(ModelError, match="cannot repeat exactly"):
         stated_preprocessing(timm, module, Spec("timm", "x", None), True)
+
+
+def test_preprocessing_of_the_users_own_is_taken_instead(small: Preprocessing) -> None:
+    assert load_model("timm:resnet18@none", preprocessing=small).preprocessing is small
 
 
 def test_without_timm_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

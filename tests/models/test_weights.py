@@ -68,7 +68,7 @@ def test_the_payload_of_the_next_test_does_write_when_run(tmp_path: Path) -> Non
 def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path: Path, zipped: bool) -> None:
     content = STATE | {"x": Payload(tmp_path / "written")}
     torch.save(content, tmp_path / "w.pt", _use_new_zipfile_serialization=zipped)
-    with pytest.raises(WeightsError, match=r"can run code.*safetensors"):
+    with pytest.raises(WeightsError, match=r"can run code .*io.open was not an allowed.*safetensors"):
         read_weights(tmp_path / "w.pt")
     assert not (tmp_path / "written").exists()
 

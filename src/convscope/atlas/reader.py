@@ -101,6 +101,11 @@ class Atlas:
         self.image(index)
         depth = {row.layer: row.depth for row in self._layers}
         rows = read_rows(self._tables["top"], TopRow, (ds.field("image") == index) & _among(None))
+        if unknown := {row.layer for row in rows} - set(depth):
+            raise AtlasFormatError(
+                f"{self.path / 'top.parquet'}, column layer: {min(unknown)!r} is not in layers.parquet. "
+                "Restore the files, or make the atlas again."
+            )
         return tuple(sorted(rows, key=lambda row: (row.rank, depth[row.layer], row.unit)))
 
     def projection(self, layer: str, unit: int, rank: int) -> Projection | None:
@@ -116,7 +121,14 @@ class Atlas:
         rows = merge_rows(
             self._tables["projections"], ProjectionRow, where, key=lambda row: (row.unit, row.rank)
         )
+        last = -1
         for unit, group in groupby(rows, key=lambda row: row.unit):
+            if unit < last:
+                raise AtlasFormatError(
+                    f"{self.path / 'projections'}, column unit: rows of layer {layer} are not sorted "
+                    f"({unit} after {last}). Make the atlas again."
+                )
+            last = unit
             yield unit, tuple(Projection.unpack(row) for row in group)
 
     def image(self, index: int) -> ImageRow:

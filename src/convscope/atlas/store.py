@@ -94,6 +94,8 @@ def merge_rows(
             batch_size=ONE_GROUP,
             batch_readahead=0,
             fragment_readahead=0,
+            fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),  # else: the whole file
+            use_threads=False,
         )
         with damage_named(table, row_type):
             for batch in batches:

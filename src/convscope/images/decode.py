@@ -57,7 +57,7 @@ def _open(encoded: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(encoded), formats=list(FORMATS))
     except UnidentifiedImageError as error:
-        raise ImageError(f"not an image of a known format ({', '.join(FORMATS)})") from error
+        raise ImageError(f"not an image that can be read (formats: {', '.join(FORMATS)})") from error
     except Image.DecompressionBombError as error:
         raise ImageError(_too_large()) from error
     except Exception as error:  # a damaged header, see above

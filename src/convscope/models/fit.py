@@ -31,9 +31,7 @@ def fit(
         name: entry for name, entry in module.state_dict().items() if isinstance(entry, Tensor)
     }
     given = _renamed(entries, wanted)
-    left_out = (
-        [name for name in given if name not in wanted and name.startswith(tuple(spare))] if spare else []
-    )
+    left_out = {name for name in given.keys() - wanted.keys() if name.startswith(tuple(spare))}
     given = {name: entry for name, entry in given.items() if name not in left_out}
     # Files older than PyTorch 0.4.1 lack the counters of batch normalisation, which only training reads.
     given = {name: e for name, e in wanted.items() if name.endswith("num_batches_tracked")} | given
@@ -70,9 +68,8 @@ def _check(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: st
         found = "; ".join(f"{len(names)} {fault}: {_few(names)}" for fault, names in faults.items() if names)
         raise WeightsError(
             f"{origin} does not fit the architecture, which has {len(wanted)} entries. {found}. Name the "
-            "architecture "
-            "that the weights were trained with; if only the number of outputs differs, give the names of "
-            "the classes."
+            "architecture that the weights were trained with; if only the number of outputs differs, give "
+            "the names of the classes."
         )
 
 

@@ -34,7 +34,7 @@ def load_model(
     MissingExtraError.
     """
     names = _names(classes)
-    built = _build(spec, weights is not None, names)
+    built = _build(spec, weights is not None, names, preprocessing is not None)
     notes = _restore(built, weights)
     built.module.eval().requires_grad_(False)
     used = preprocessing or built.preprocessing or assumed_preprocessing(built.module)
@@ -48,7 +48,7 @@ def load_model(
     )
 
 
-def _build(spec: str | nn.Module, file: bool, names: tuple[str, ...] | None) -> Built:
+def _build(spec: str | nn.Module, file: bool, names: tuple[str, ...] | None, fed: bool) -> Built:
     if isinstance(spec, nn.Module):
         return adopt(spec)
     if not isinstance(spec, str):
@@ -56,10 +56,8 @@ def _build(spec: str | nn.Module, file: bool, names: tuple[str, ...] | None) -> 
             f"met a {type(spec).__name__}, expected a spec such as 'torchvision:vgg16' or a torch module."
         )
     parsed = parse_spec(spec, SOURCES)
-    chosen = (
-        file or parsed.variant == NO_WEIGHTS
-    )  # the number of outputs is free only where no weights fix it
-    return SOURCES[parsed.scheme](Order(parsed, file, len(names) if names and chosen else None))
+    free = file or parsed.variant == NO_WEIGHTS  # no published weights fix the number of outputs
+    return SOURCES[parsed.scheme](Order(parsed, file, len(names) if names and free else None, fed))
 
 
 def _restore(built: Built, weights: str | Path | None) -> tuple[str, ...]:
@@ -77,6 +75,8 @@ def _warnings(built: Built, used: Preprocessing) -> tuple[str, ...]:
             f"preprocessing is assumed, nothing states it for these weights: {used.height}x{used.width}, "
             f"{used.channels} channels, mean {used.mean}, std {used.std} in pixel units"
         )
+    if built.classes and built.preprocessing and not built.preprocessing.stated:
+        notes.append("class names are assumed to be those of the published weights; if not, give classes")
     if broken := not_finite(built.module):
         notes.append(f"weights hold NaN or infinity in {len(broken)} entries, the first is {broken[0]}")
     return tuple(notes)
@@ -94,7 +94,6 @@ def _agreed(given: tuple[str, ...] | None, stated: tuple[str, ...]) -> tuple[str
     if stated and len(stated) != len(given):
         raise ModelError(
             f"{len(given)} class names were given, the model has {len(stated)} outputs. Give one name per "
-            "output, or "
-            "weights of a network with that many outputs."
+            "output, or weights of a network with that many outputs."
         )
     return given

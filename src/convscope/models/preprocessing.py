@@ -80,7 +80,8 @@ class Preprocessing:
         # The same rounding as torchvision's CenterCrop, so that pictures agree bit for bit.
         top, left = round((height - self.height) / 2), round((width - self.width) / 2)
         resized = _resize(seen, height, width, FILTERS[self.interpolation])
-        return np.ascontiguousarray(resized[top : top + self.height, left : left + self.width])
+        # A copy, because what Pillow hands out is read-only and torch.from_numpy warns of that.
+        return np.array(resized[top : top + self.height, left : left + self.width], order="C")
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         if self.resize is None:
@@ -92,9 +93,8 @@ class Preprocessing:
         if self.resize * longer > MOST_PIXELS:
             raise ImageError(
                 f"a picture of {height}x{width} pixels would be {self.resize}x{longer} after resizing its "
-                "shorter "
-                f"side to {self.resize}, before the crop; at most {MOST_PIXELS} pixels are allowed. Crop it "
-                "first."
+                f"shorter side to {self.resize}, before the crop; at most {MOST_PIXELS} pixels are allowed. "
+                "Crop it first."
             )
         return (self.resize, longer) if height <= width else (longer, self.resize)
 
@@ -131,9 +131,8 @@ def _with_channels(picture: np.ndarray, channels: int) -> np.ndarray:
         case found, wanted:
             raise ImageError(
                 f"the picture has {found} channels and the model takes {wanted}; only grey (1) and colour "
-                "(3) are "
-                "turned into each other. Select or drop channels in the files, or load a model that takes "
-                f"{found} channels."
+                "(3) are turned into each other. Select or drop channels in the files, or load a model that "
+                f"takes {found} channels."
             )
 
 

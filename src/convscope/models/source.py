@@ -16,11 +16,15 @@ from convscope.models.spec import NO_WEIGHTS, Spec
 
 @dataclass(frozen=True)
 class Order:
-    """A model to be built; ``file``: weights come from a file; ``outputs``: their number, if asked for."""
+    """A model to be built, and what the user brings along.
+
+    ``file``: the weights are in a file; ``outputs``: their number, if asked for; ``fed``: the preprocessing.
+    """
 
     spec: Spec
     file: bool
     outputs: int | None
+    fed: bool
 
     @property
     def pretrained(self) -> bool:

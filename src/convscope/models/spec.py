@@ -28,7 +28,7 @@ def parse_spec(text: str, schemes: Iterable[str]) -> Spec:
     """The parts of a spec; raises SpecError if there is no scheme that is one of ``schemes``, or no name."""
     scheme, colon, rest = text.partition(":")
     known = sorted(schemes)
-    if not colon or scheme not in known or not rest:
+    if not colon or scheme not in known:
         raise SpecError(f"{text!r} names no model. {_advice(scheme, colon, known)}")
     name, at, variant = rest.rpartition("@") if "@" in rest else (rest, "", "")
     if not name or (at and not variant):

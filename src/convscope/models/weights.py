@@ -63,12 +63,11 @@ def _read_pickle(path: Path) -> Mapping[str, Any]:
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path.name} was refused: it is damaged, or holds pickled objects other than tensors, and "
-            "reading those "
-            f"can run code. {CONVERT} The reader said: {_first_line(error)}"
+            f"reading those can run code ({_reason(error)}). {CONVERT}"
         ) from error
     except Exception as error:  # a damaged file makes torch.load raise nearly anything
         raise WeightsError(
-            f"{path.name} could not be read as a PyTorch file: {_first_line(error)} "
+            f"{path.name} could not be read as a PyTorch file ({_reason(error)}). "
             "It must be made by torch.save(module.state_dict(), FILE); TorchScript archives are not read."
         ) from error
     if not isinstance(content, Mapping):
@@ -79,9 +78,11 @@ def _read_pickle(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _first_line(error: Exception) -> str:
-    first, *_ = [*str(error).strip().splitlines(), "no message"]
-    return f"{type(error).__name__}: {first}"
+def _reason(error: Exception) -> str:
+    # torch.load wraps the reason in several lines of advice, among it how to run the file after all.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith("WeightsUnpickler error")] or lines or ["no message"]
+    return f"{type(error).__name__}: {telling[0].split('. ')[0]}"
 
 
 READERS: dict[str, Callable[[Path], Mapping[str, Any]]] = {

@@ -27,13 +27,13 @@ def build_timm(order: Order) -> Built:
     except OSError as error:
         raise download_failed(spec, error) from error
     stated = order.stated or (order.file and "." in spec.name)
-    preprocessing = stated_preprocessing(timm, module, spec, stated)
+    preprocessing = None if order.fed else stated_preprocessing(timm, module, spec, stated)
     return Built(module, preprocessing, _classes(timm, module, order), order.pretrained)
 
 
 def _check_name(timm: Any, spec: Spec) -> None:
-    # Only names of timm's own registry: create_model would also follow addresses such as hf-hub:… and
-    # local-dir:….
+    # Only names of timm's own registry: create_model would also follow addresses such
+    # as hf-hub:… and local-dir:….
     architecture, _, tag = spec.name.partition(".")
     if not timm.is_model(architecture) or ":" in spec.name or "/" in spec.name:
         raise SpecError(f"{spec}: {unknown('timm model', architecture, timm.list_models())}")
@@ -51,9 +51,7 @@ def stated_preprocessing(timm: Any, module: nn.Module, spec: Spec, stated: bool)
     if not squash and (settings["crop_mode"] != "center" or height != width):
         raise ModelError(
             f"{spec} is fed by timm with crop mode {settings['crop_mode']!r} at {height}x{width}, which "
-            "convscope "
-            "cannot repeat exactly. Build the module with timm and pass it, together with a Preprocessing "
-            "of yours."
+            "convscope cannot repeat exactly. Say how pictures become its input: pass preprocessing=…"
         )
     return Preprocessing(
         height=height,
