@@ -67,7 +67,7 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     """Import a public name on first use and keep it."""
     if name == "__version__":
-        value: Any = _version()
+        value: Any = import_module("convscope.version").installed_version()
     elif name in _HOME:
         value = getattr(import_module(f"convscope.{_HOME[name]}"), name)
     else:
@@ -79,13 +79,3 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """The public names, and whatever has been imported already."""
     return sorted({*__all__, *globals()})
-
-
-def _version() -> str:
-    """The installed version; a checkout on the path that was never installed has none to tell."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("convscope")
-    except PackageNotFoundError:
-        return "0+not.installed"

@@ -7,10 +7,10 @@ be compared with each other, units cannot. (Zeiler & Fergus 2013 do not say how 
 
 from __future__ import annotations
 
-import io
-import math
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -19,54 +19,21 @@ from PIL import Image, ImageDraw, ImageFont
 
 from convscope.atlas.reader import Atlas, Projection
 from convscope.atlas.schema import TopRow
+from convscope.display import (
+    PERCENTILE,
+    Picture,
+    blank,
+    display_scale,
+    fit,
+    grid,
+    to_picture,
+    to_rgb,
+)
 
-Picture = NDArray[np.uint8]
-"""uint8 [h, w, 3]."""
-
-GREY = 128
-WHITE = 255
-PAPER = 238
-"""What a window lacks to a square: light, because mid-grey would pass for a patch or for zero."""
-PERCENTILE = 99.5
-ENLARGED = 4
-"""From this enlargement on, pixels are shown as squares: smoothing would invent structure between them."""
-
+UNITS_PER_SHEET = 64
+"""Units drawn on one contact sheet, in channel order; more would be a picture too large to open."""
 INK = (45, 45, 45)
 FAINT = (125, 125, 125)
-
-
-def display_scale(projections: Sequence[NDArray[np.floating]], percentile: float = PERCENTILE) -> float:
-    """The value that is shown at full contrast: a percentile of the absolute non-zero values of all of them.
-
-    Always positive; 1 if every value is zero. Raises ValueError for NaN and infinity.
-    """
-    values = np.concatenate([np.abs(pixels[pixels != 0], dtype=np.float64) for pixels in projections] or [[]])
-    if not np.isfinite(values).all():
-        raise ValueError("a projection has pixels that are NaN or infinite and cannot be shown")
-    return float(np.percentile(values, percentile)) if values.size else 1.0
-
-
-def to_picture(pixels: NDArray[np.floating], scale: float) -> Picture:
-    """A projection [h, w, c] as a picture: 0 is exactly 128, ±``scale`` and beyond are 255 and 1.
-
-    One channel is repeated; for any number but 1 and 3 the mean over the channels is shown, in grey.
-    """
-    if pixels.shape[-1] != 3:
-        pixels = pixels.mean(axis=-1, keepdims=True, dtype=np.float64)
-    shades = GREY + np.rint(127 * np.clip(pixels / np.float64(scale), -1, 1))
-    return to_rgb(shades.astype(np.uint8))
-
-
-def to_rgb(picture: NDArray[np.uint8]) -> Picture:
-    """A uint8 [h, w, 1] or [h, w, 3] picture with three channels."""
-    return np.broadcast_to(picture, (*picture.shape[:2], 3))
-
-
-def to_png(picture: NDArray[np.uint8]) -> bytes:
-    """A uint8 [h, w, 1] or [h, w, 3] picture as a PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(to_rgb(picture))).save(file, "PNG", optimize=True)
-    return file.getvalue()
 
 
 def crop(picture: NDArray[np.uint8], row: TopRow) -> Picture:
@@ -80,33 +47,6 @@ def crop_projection(projection: Projection, row: TopRow) -> NDArray[np.float32]:
     bottom = max(projection.top + height, row.bottom)
     right = max(projection.left + width, row.right)
     return projection.on_canvas(bottom, right)[row.top : row.bottom, row.left : row.right]
-
-
-def fit(picture: Picture, tile: int, background: int = PAPER) -> Picture:
-    """The picture [h, w, 3], aspect kept, in a square of ``tile`` pixels filled up with background."""
-    height, width = picture.shape[:2]
-    ratio = tile / max(height, width)
-    size = (max(round(width * ratio), 1), max(round(height * ratio), 1))
-    how = Image.Resampling.NEAREST if ratio >= ENLARGED else Image.Resampling.LANCZOS
-    resized = np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize(size, how))
-    square = np.full((tile, tile, 3), background, np.uint8)
-    top, left = (tile - size[1]) // 2, (tile - size[0]) // 2
-    square[top : top + size[1], left : left + size[0]] = resized
-    return square
-
-
-def grid(tiles: Sequence[Picture], columns: int, gap: int = 2, background: int = WHITE) -> Picture:
-    """Tiles of one size in rows of ``columns``, ``gap`` pixels apart; the last row may be incomplete."""
-    if not tiles:
-        raise ValueError("a grid needs at least one tile")
-    height, width = tiles[0].shape[:2]
-    rows = math.ceil(len(tiles) / columns)
-    size = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)
-    sheet = np.full(size, background, np.uint8)
-    for place, tile in enumerate(tiles):
-        y, x = (place // columns) * (height + gap), (place % columns) * (width + gap)
-        sheet[y : y + height, x : x + width] = tile
-    return sheet
 
 
 def unit_block(
@@ -133,11 +73,6 @@ def unit_tiles(tops: Sequence[TopRow], projections: Sequence[Projection], tile: 
     scale = display_scale(list(windows.values()))
     tiles = {rank: fit(to_picture(window, scale), tile) for rank, window in windows.items()}
     return [tiles[row.rank] if row.rank in tiles else blank(tile) for row in tops]
-
-
-def blank(tile: int) -> Picture:
-    """A tile with nothing on it."""
-    return np.full((tile, tile, 3), PAPER, np.uint8)
 
 
 def contact_sheet(
@@ -251,3 +186,26 @@ def _wrap(text: str, width: int, font: ImageFont.FreeTypeFont) -> list[str]:
         else:
             lines[-1] = longer
     return lines
+
+
+def write_sheets(atlas: Atlas, folder: Path) -> tuple[Path, ...]:
+    """A contact sheet per layer that has projections, as ``DEPTH-ADDRESS.png``; sheets that are there are kept."""
+    folder.mkdir(exist_ok=True)
+    written = []
+    for layer in atlas.layers():
+        safe = re.sub(r"[^A-Za-z0-9._-]+", "_", layer.layer)
+        path = folder / f"{layer.depth:03d}-{safe}.png"
+        shown = [
+            unit for unit, _ in zip(_projected(atlas, layer.layer), range(UNITS_PER_SHEET), strict=False)
+        ]
+        if shown and not path.exists():
+            sheet = contact_sheet(atlas, layer.layer, shown)
+            temporary = path.with_suffix(".tmp")
+            sheet.save(temporary, "PNG")
+            temporary.replace(path)
+        written += [path] if path.exists() else []
+    return tuple(written)
+
+
+def _projected(atlas: Atlas, layer: str) -> Iterator[int]:
+    return (unit for unit, _ in atlas.projections_of_layer(layer))

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
-import convscope
-from convscope.atlas.manifest import DataFacts, Manifest, ModelFacts, Provenance, RuleUse, Settings
+from convscope.atlas.manifest import MANIFEST, DataFacts, Manifest, ModelFacts, Provenance, RuleUse, Settings
 from convscope.atlas.pack import encode_picture
 from convscope.atlas.projection import Projection
+from convscope.atlas.reader import Atlas
 from convscope.atlas.rows import image_rows, layer_rows, top_columns, unit_rows
 from convscope.atlas.session import open_for_writing
 from convscope.atlas.winners import Winner, choose_units, in_parts, winners_of
@@ -32,6 +32,7 @@ from convscope.errors import AtlasError, ImageSetError
 from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.rules.coverage import Coverage, coverage
+from convscope.version import installed_version
 
 Report = Callable[[str, int, int], None]
 """Called with (stage: "scan" or "project", done, total)."""
@@ -48,7 +49,6 @@ class Ask:
     method: str = "auto"
     unpool: str = "sum"
     units: int | None = None
-    raw: str = "float16"
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,17 @@ def build_atlas(
     and AtlasMismatchError if ``path`` holds an atlas of other weights, data or settings.
     """
     ask = ask or Ask()
-    graph = graph_of(model)
+    graph = graph_of(model, device)
     chosen = find_layers(graph, ask.layers)
     covered = coverage(graph, [layer.node for layer in chosen], ask.method)
     covered.check()
     way = Way(covered.method, ask.unpool)
     question = Question(ask.top, ask.per_image, ask.per_class)
     settings = _settings(ask, chosen)
-    provenance = Provenance(model.digest, images.digest, settings, convscope.__version__)
+    provenance = Provenance(model.digest, images.digest, settings, installed_version())
     with open_for_writing(Path(path), provenance, overwrite=overwrite) as folder:
+        if (folder / MANIFEST).exists():
+            return _summary(Atlas.open(folder))
         work = folder / "work" / provenance.key[:16]
         found = scan(
             model,
@@ -106,12 +108,25 @@ def build_atlas(
         )
         _write_tables(folder, model, images, found)
         units = {a: choose_units(tally, ask.units) for a, tally in found.tallies.items()}
-        count = _write_projections(folder, model, images, winners_of(found, units), way, report)
+        count = _write_projections(folder, model, images, winners_of(found, units), way, device, report)
         write_manifest(folder, _manifest(model, images, found, settings, covered, provenance))
         shutil.rmtree(folder / "work", ignore_errors=True)
-    total = sum(layer.units for layer in chosen)
-    notes = notes_on(model, covered, ask.method)
-    return Summary(folder, way.method, len(chosen), total, len(images), len(found.skipped), count, notes)
+    return _summary(Atlas.open(folder))
+
+
+def _summary(atlas: Atlas) -> Summary:
+    manifest, layers = atlas.manifest, atlas.layers()
+    (count,) = atlas.query("select count(*) as n from projections")["n"].to_pylist()
+    return Summary(
+        path=atlas.path,
+        method=manifest.method,
+        layers=len(layers),
+        units=sum(layer.units for layer in layers),
+        images=manifest.data.images,
+        skipped=manifest.data.skipped,
+        projections=count,
+        notes=manifest.notes,
+    )
 
 
 def notes_on(model: Model, covered: Coverage, asked: str) -> tuple[str, ...]:
@@ -136,13 +151,11 @@ def notes_on(model: Model, covered: Coverage, asked: str) -> tuple[str, ...]:
 
 
 def _settings(ask: Ask, layers: Sequence[Layer]) -> Settings:
-    if ask.raw not in ("float16", "none"):
-        raise AtlasError(f"raw is float16 or none, not {ask.raw!r}")
     if ask.units is not None and ask.units < 0:
         raise AtlasError(f"units is the number of units to project per layer, at least 0, not {ask.units}")
     addresses = tuple(layer.address for layer in layers)
     return Settings(
-        addresses, ask.top, ask.per_image, ask.per_class, ask.method, ask.unpool, ask.units, ask.raw
+        addresses, ask.top, ask.per_image, ask.per_class, ask.method, ask.unpool, ask.units, raw="float16"
     )
 
 
@@ -160,6 +173,7 @@ def _write_projections(
     images: ImageSet,
     winners: Sequence[Winner],
     way: Way,
+    device: str,
     report: Report,
 ) -> int:
     """Write the parts that are missing; each holds the projections from some images, and their pictures."""
@@ -169,7 +183,16 @@ def _write_projections(
         name = f"part-{number:05d}"
         # The pictures are written last: where they are, the projections are.
         if not table_path(folder, "pictures", name).exists():
-            _write_part(folder, name, model, images, part, way, lambda n, at=done: report("project", at + n, len(winners)))  # type: ignore[misc]
+            _write_part(
+                folder,
+                name,
+                model,
+                images,
+                part,
+                way,
+                device,
+                lambda n, at=done: report("project", at + n, len(winners)),
+            )  # type: ignore[misc]
         done += len(part)
         report("project", done, len(winners))
     return done
@@ -182,6 +205,7 @@ def _write_part(
     images: ImageSet,
     part: Sequence[Winner],
     way: Way,
+    device: str,
     progress: Callable[[int], None],
 ) -> None:
     pictures = []
@@ -194,7 +218,9 @@ def _write_part(
                 "Restore it and run the same command again"
             )
         pictures.append(encode_picture(image, view))
-        packed += [p.pack() for p in _project_image(model, torch.from_numpy(view)[None], winners, way)]
+        packed += [
+            p.pack() for p in _project_image(model, torch.from_numpy(view)[None], winners, way, device)
+        ]
         progress(len(packed))
     depth = {layer: number for number, layer in enumerate(dict.fromkeys(w.layer.address for w in part))}
     packed.sort(key=lambda row: (depth[row.layer], row.unit, row.rank))
@@ -209,18 +235,26 @@ def _by_image(part: Sequence[Winner]) -> Iterator[tuple[int, list[Winner]]]:
     yield from groups.items()
 
 
-def _project_image(model: Model, view: torch.Tensor, winners: Sequence[Winner], way: Way) -> Iterator[Projection]:
+def _project_image(
+    model: Model, view: torch.Tensor, winners: Sequence[Winner], way: Way, device: str
+) -> Iterator[Projection]:
     """One forward pass, then every unit of every layer that this image is among the strongest of."""
     by_layer: dict[str, list[Winner]] = {}
     for winner in winners:
         by_layer.setdefault(winner.layer.node, []).append(winner)
-    recorded = trace(graph_of(model), model.preprocessing.normalise(view), *by_layer)
+    recorded = trace(graph_of(model, device), model.preprocessing.normalise(view), *by_layer)
     for group in by_layer.values():
         places = [(w.unit, w.y, w.x) for w in group]
         for winner, pixels in zip(group, project_units(recorded, group[0].layer, places, way), strict=True):
             top, left, bottom, right = winner.box(pixels.shape[:2])
             yield Projection(
-                winner.layer.address, winner.unit, winner.rank, winner.image, way.method, top, left,
+                winner.layer.address,
+                winner.unit,
+                winner.rank,
+                winner.image,
+                way.method,
+                top,
+                left,
                 pixels[top:bottom, left:right],
             )
 
@@ -238,14 +272,25 @@ def _manifest(
     labels = tuple(name for name in images.classes if name in set(images.labels))
     return Manifest(
         model=ModelFacts(
-            model.spec, model.digest, architecture, size.height, size.width, size.channels, model.classes, model.notes
+            model.spec,
+            model.digest,
+            architecture,
+            size.height,
+            size.width,
+            size.channels,
+            model.classes,
+            model.notes,
         ),
         data=DataFacts(images.name, images.digest, len(images), len(found.skipped), labels),
         settings=settings,
         method=covered.method,
         rules=tuple(RuleUse(*use, count) for use, count in covered.summary().items()),
         notes=notes_on(model, covered, settings.method),
-        versions={"convscope": convscope.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        versions={
+            "convscope": installed_version(),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         key=provenance.key,
     )

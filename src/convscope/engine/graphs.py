@@ -1,4 +1,4 @@
-"""One graph per model: exported when first needed, kept for as long as the model lives."""
+"""One graph per model and device: exported when first needed, kept for as long as the model lives."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from convscope.graph.export import export_graph
 from convscope.graph.opgraph import OpGraph
 from convscope.models import Model
 
-_graphs: WeakKeyDictionary[nn.Module, OpGraph] = WeakKeyDictionary()
+_graphs: WeakKeyDictionary[nn.Module, dict[str, OpGraph]] = WeakKeyDictionary()
 
 
-def graph_of(model: Model) -> OpGraph:
-    """The model's graph for its own input size; raises ExportError."""
-    if model.module not in _graphs:
+def graph_of(model: Model, device: str = "cpu") -> OpGraph:
+    """The model's graph for its own input size, its constants on ``device``; raises ExportError."""
+    made = _graphs.setdefault(model.module, {})
+    if device not in made:
         size = model.preprocessing
-        _graphs[model.module] = export_graph(model.module, (size.channels, size.height, size.width))
-    return _graphs[model.module]
+        # Exported where the module is: the user's own device placement is not ours to change.
+        exported = made.get("") or export_graph(model.module, (size.channels, size.height, size.width))
+        made[""], made[device] = exported, exported.to(device)
+    return made[device]

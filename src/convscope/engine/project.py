@@ -62,6 +62,7 @@ def project(
     *,
     method: str = "auto",
     unpool: str = "sum",
+    device: str = "cpu",
 ) -> PixelProjection:
     """Project one unit's activation for one picture, uint8 (height, width, channels) of any size.
 
@@ -69,7 +70,7 @@ def project(
     activation is kept and goes down with its value (paper, section 2.1). Raises AddressError and CoverageError.
     """
     address = unit if isinstance(unit, UnitAddress) else UnitAddress.parse(unit)
-    graph = graph_of(model)
+    graph = graph_of(model, device)
     (layer,) = find_layers(graph, [address.layer])
     report = coverage(graph, [layer.node], method)
     report.check()
@@ -108,7 +109,9 @@ _SIGNAL_LIMIT = 64_000_000
 def _chunks(
     recorded: Trace, places: Sequence[tuple[int, int, int]]
 ) -> Iterator[Sequence[tuple[int, int, int]]]:
-    widest = max(v.nbytes for v in recorded.values.values() if isinstance(v, Tensor) and v.dim() == 4 and len(v) == 1)
+    widest = max(
+        v.nbytes for v in recorded.values.values() if isinstance(v, Tensor) and v.dim() == 4 and len(v) == 1
+    )
     size = max(1, _SIGNAL_LIMIT // widest)
     return (places[i : i + size] for i in range(0, len(places), size))
 
@@ -121,5 +124,7 @@ def _position(recorded: Trace, layer: Layer, address: UnitAddress) -> tuple[int,
         return divmod(place, layer.width)
     y, x = address.position
     if y >= layer.height or x >= layer.width:
-        raise AddressError(f"layer {layer.address!r} has {layer.height} rows and {layer.width} columns; {y},{x} is outside")
+        raise AddressError(
+            f"layer {layer.address!r} has {layer.height} rows and {layer.width} columns; {y},{x} is outside"
+        )
     return y, x

@@ -54,13 +54,17 @@ class Question:
 
     def __post_init__(self) -> None:
         if self.top < 1 or self.per_class < 0:
-            raise ValueError(f"top must be at least 1 and per_class at least 0, not {self.top} and {self.per_class}")
+            raise ValueError(
+                f"top must be at least 1 and per_class at least 0, not {self.top} and {self.per_class}"
+            )
         if self.per_image not in PER_IMAGE:
             raise ValueError(f"per_image is one of {', '.join(PER_IMAGE)}, not {self.per_image!r}")
 
     def empty(self, layer: Layer, classes: int) -> Tally:
         """The tally of no image."""
-        return Tally.empty(layer.units, self.top, classes, many=self.per_image == "many", class_k=self.per_class)
+        return Tally.empty(
+            layer.units, self.top, classes, many=self.per_image == "many", class_k=self.per_class
+        )
 
 
 def scan(
@@ -81,7 +85,7 @@ def scan(
     finished part is kept there, and a scan that was stopped goes on behind the last one; the folder must be used for
     one model, image set and question only. Raises AddressError, ExportError, ImageSetError, NumberError.
     """
-    graph = graph_of(model)
+    graph = graph_of(model, device)
     chosen = find_layers(graph, layers)
     forward = prepare(graph, [layer.node for layer in chosen], device)
     job = _Job(model, images, chosen, forward, question, batch_size, workers or os.cpu_count() or 1)
@@ -132,7 +136,9 @@ def _scan_or_recall(job: _Job, number: int, part: range, journal: Path | None, r
 
 def _scan_part(job: _Job, part: range, report: Report) -> Part:
     classes = {name: number for number, name in enumerate(job.images.classes)}
-    labels = torch.tensor([classes.get(label or "", -1) for label in job.images.labels[part.start : part.stop]])
+    labels = torch.tensor(
+        [classes.get(label or "", -1) for label in job.images.labels[part.start : part.stop]]
+    )
     tallies = {layer.node: job.question.empty(layer, len(classes)) for layer in job.layers}
     outcomes: list[Outcome] = []
     for batch in batches(job.images, part, job.model.preprocessing, job.batch_size, job.workers):

@@ -103,9 +103,15 @@ class Tally:
         )
 
     def _ranked(self, maps: Tensor, peaks: Tensor, images: Tensor, best: TopK) -> TopK:
-        return strongest_positions(maps, images, best) if self.many else strongest_per_image(maps, peaks, images, best)
+        return (
+            strongest_positions(maps, images, best)
+            if self.many
+            else strongest_per_image(maps, peaks, images, best)
+        )
 
-    def _classes_after(self, maps: Tensor, peaks: Tensor, images: Tensor, classes: Tensor) -> Mapping[int, TopK]:
+    def _classes_after(
+        self, maps: Tensor, peaks: Tensor, images: Tensor, classes: Tensor
+    ) -> Mapping[int, TopK]:
         if not self.class_k:
             return self.by_class
         found = dict(self.by_class)
@@ -121,5 +127,9 @@ class Tally:
         for number, top in other.by_class.items():
             by_class[number] = by_class[number].merge(top) if number in by_class else top
         return Tally(
-            self.top.merge(other.top), self.statistics.merge(other.statistics), by_class, self.many, self.class_k
+            self.top.merge(other.top),
+            self.statistics.merge(other.statistics),
+            by_class,
+            self.many,
+            self.class_k,
         )

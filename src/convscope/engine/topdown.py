@@ -13,7 +13,9 @@ from convscope.rules.kinds import Kind, kind_of
 from convscope.rules.projection import Rule, Step
 
 
-def descend(trace: Trace, layer: str, signal: Tensor, method: Mapping[Kind, Rule], unpool: str = "sum") -> Tensor:
+def descend(
+    trace: Trace, layer: str, signal: Tensor, method: Mapping[Kind, Rule], unpool: str = "sum"
+) -> Tensor:
     """Carry ``signal``, shape (units, 1, channels, height, width) of the node ``layer``, down to the image.
 
     Where branches meet, their signals add up. Returns (units, image channels, image height, image width), signed.
@@ -27,7 +29,9 @@ def descend(trace: Trace, layer: str, signal: Tensor, method: Mapping[Kind, Rule
         kind = kind_of(trace.graph, node)
         rule = method.get(kind)
         if rule is None:
-            raise CoverageError(f"{node.where()} {kind.value}: this method has no rule for it; see `convscope coverage`")
+            raise CoverageError(
+                f"{node.where()} {kind.value}: this method has no rule for it; see `convscope coverage`"
+            )
         for name, share in rule.apply(Step(trace.tape(node), arriving, unpool)).items():
             reached[name] = reached[name] + share if name in reached else share
     image = trace.values[INPUT]

@@ -78,7 +78,9 @@ def strongest_per_image(maps: Tensor, peaks: Tensor, images: Tensor, best: TopK)
         return best
     candidates = _top_of_batch(value[channels], images, best.value.shape[1], enters[channels])
     where = _positions(maps, candidates, channels)
-    found = TopK(candidates.value, torch.where(candidates.row < 0, NOWHERE, images[candidates.row] * positions + where))
+    found = TopK(
+        candidates.value, torch.where(candidates.row < 0, NOWHERE, images[candidates.row] * positions + where)
+    )
     return best.put(channels, best.at(channels).merge(found))
 
 
@@ -114,7 +116,7 @@ def _positions(maps: Tensor, candidates: _Candidates, channels: Tensor) -> Tenso
 
 
 def _first_maximum(rows: Tensor) -> Tensor:
-    """argmax that takes the first of equal maxima on every device."""
+    """Argmax that takes the first of equal maxima on every device."""
     count = torch.arange(rows.shape[1], device=rows.device)
     return torch.where(rows == rows.amax(1, keepdim=True), count, rows.shape[1]).amin(1)
 

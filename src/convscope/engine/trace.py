@@ -36,7 +36,8 @@ class Trace:
 
 def trace(graph: OpGraph, image: Tensor, *layers: str) -> Trace:
     """Run ``image``, float tensor (1, channels, height, width), up to the nodes named by ``layers``."""
-    values: dict[str, Any] = {**graph.constants, INPUT: image.contiguous()}
+    device = next((value.device for value in graph.constants.values()), image.device)
+    values: dict[str, Any] = {**graph.constants, INPUT: image.to(device).contiguous()}
     with torch.no_grad():
         for node in graph.ancestors(*layers):
             values[node.name] = evaluate(node, values)

@@ -49,7 +49,9 @@ def _export(module: nn.Module, input_shape: tuple[int, int, int]) -> ExportedPro
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            program = torch.export.export(module, (example,), dynamic_shapes=({0: Dim("batch")},), strict=False)
+            program = torch.export.export(
+                module, (example,), dynamic_shapes=({0: Dim("batch")},), strict=False
+            )
             return program.run_decompositions({})
     except Exception as error:
         reason = str(error).strip().splitlines()
@@ -67,7 +69,9 @@ class _Names:
     def __init__(self, program: ExportedProgram) -> None:
         signature = program.graph_signature
         if len(signature.user_inputs) != 1:
-            raise ExportError(f"the model takes {len(signature.user_inputs)} inputs; one batch of images is expected")
+            raise ExportError(
+                f"the model takes {len(signature.user_inputs)} inputs; one batch of images is expected"
+            )
         self.image = str(signature.user_inputs[0])
         tensors: dict[str, Any] = {**program.state_dict, **program.constants}
         held = {

@@ -85,7 +85,7 @@ _IN_PLACE = {
     "hardswish": _aten.hardswish_.default,
     "add": _aten.add_.Tensor,
 }
-_FRESH = frozenset("conv2d batch_norm add max_pool2d cat".split())
+_FRESH = frozenset(["conv2d", "batch_norm", "add", "max_pool2d", "cat"])
 """Ops whose result is new memory that nothing else can see."""
 
 
@@ -96,7 +96,11 @@ def overwrite(graph: OpGraph, keep: Collection[str]) -> OpGraph:
 
 def _overwriting(graph: OpGraph, node: OpNode, keep: Collection[str]) -> OpNode:
     target = _IN_PLACE.get(node.op)
-    if target is None or not isinstance(node.args[0], Ref) or (node.op == "add" and not isinstance(node.args[1], Ref)):
+    if (
+        target is None
+        or not isinstance(node.args[0], Ref)
+        or (node.op == "add" and not isinstance(node.args[1], Ref))
+    ):
         return node
     source = graph.by_name.get(node.args[0].name)
     alone = source is not None and len(graph.readers[source.name]) == 1 and source.name not in keep

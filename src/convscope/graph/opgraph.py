@@ -84,6 +84,11 @@ class OpGraph:
                 found.setdefault(name, []).append(node)
         return {name: tuple(nodes) for name, nodes in found.items()}
 
+    def to(self, device: str) -> OpGraph:
+        """The same graph with its constants on ``device``."""
+        constants = {name: value.to(device) for name, value in self.constants.items()}
+        return OpGraph(self.nodes, constants, self.output, self.input_shape)
+
     def ancestors(self, *names: str) -> tuple[OpNode, ...]:
         """The nodes needed for ``names``, themselves included, in execution order."""
         wanted = set(names)

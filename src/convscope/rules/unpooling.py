@@ -63,7 +63,10 @@ def _spread(node: OpNode, source: Tensor) -> Tensor:
     channels = source.shape[1]
     taps = torch.ones(channels, 1, *kernel, dtype=source.dtype, device=source.device)
     # Enough room on the far side for a last window that ceil_mode lets hang over the border.
-    reach = [(o - 1) * s + (k - 1) * d + 1 - p for o, s, k, d, p in zip((height, width), stride, kernel, dilation, padding, strict=True)]
+    reach = [
+        (o - 1) * s + (k - 1) * d + 1 - p
+        for o, s, k, d, p in zip((height, width), stride, kernel, dilation, padding, strict=True)
+    ]
     pad = (padding[1], max(reach[1] - source.shape[-1], 0), padding[0], max(reach[0] - source.shape[-2], 0))
 
     def total(x: Tensor) -> Tensor:
@@ -90,4 +93,8 @@ def _pair(value: int | list[int]) -> list[int]:
     return values * 2 if len(values) == 1 else values
 
 
-UNPOOLINGS: Mapping[str, Callable[[Tape, Tensor], dict[str, Tensor]]] = {"sum": _sum, "last": _last, "none": _none}
+UNPOOLINGS: Mapping[str, Callable[[Tape, Tensor], dict[str, Tensor]]] = {
+    "sum": _sum,
+    "last": _last,
+    "none": _none,
+}

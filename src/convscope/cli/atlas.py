@@ -1,0 +1,128 @@
+"""``convscope atlas``: the main job, from a model and images to a store, contact sheets and pages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convscope.cli.options import AsJson, Device, Layers, Method, ModelSpec, Unpool, Weights, load, split
+
+if TYPE_CHECKING:
+    from convscope.atlas.build import Summary
+
+
+def atlas(
+    model: ModelSpec,
+    images: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IMAGES", help="A folder, list file (.txt), idx.gz data set, or Parquet file."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
+    weights: Weights = None,
+    layers: Layers = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="Strongest activations to keep per unit.")] = 9,
+    per_image: Annotated[
+        str, typer.Option("--per-image", help="one or many: how many may come from one image.")
+    ] = "one",
+    per_class: Annotated[
+        int, typer.Option("--per-class", min=0, help="Also keep this many per unit and class; 0 is off.")
+    ] = 0,
+    method: Method = "auto",
+    unpool: Unpool = "sum",
+    units: Annotated[
+        int | None,
+        typer.Option(
+            "--units",
+            min=0,
+            help="Project only this many units per layer, those that stand out most; default all.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Use only the first images of the set.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images per forward pass.")] = 32,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Threads that decode images; default: one per core."),
+    ] = None,
+    device: Device = "cpu",
+    background: Annotated[
+        str, typer.Option("--background", metavar="R,G,B", help="What shows through transparent pixels.")
+    ] = "128,128,128",
+    pages: Annotated[
+        bool, typer.Option("--pages/--no-pages", help="Draw contact sheets and static pages.")
+    ] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an atlas of another run.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find what every unit answers to most, project it to pixels, and write an atlas of it.
+
+    Stop it whenever you like: the same command goes on where it stopped.
+    """
+    from convscope.atlas.build import Ask, build_atlas
+    from convscope.cli.screen import err, progress
+    from convscope.engine.memory import keep_freed_memory
+    from convscope.images import ImageSet
+
+    keep_freed_memory()
+    source = ImageSet.open(images, background=_colour(background))
+    source = source if limit is None else source.head(limit)
+    loaded = load(model, weights, device)
+    ask = Ask(split(layers), top, per_image, per_class, method, unpool, units)
+    with progress(quiet=as_json or not err.is_terminal) as report:
+        summary = build_atlas(
+            loaded,
+            source,
+            output,
+            ask,
+            batch_size=batch_size,
+            workers=workers,
+            device=device,
+            overwrite=overwrite,
+            report=report,
+        )
+        index = _draw(summary.path, report) if pages else None
+    _say(summary, index, as_json)
+
+
+def _draw(path: Path, report: Any) -> Path:
+    from convscope.atlas.reader import Atlas
+    from convscope.render import write_sheets
+    from convscope.web.site import export_site
+
+    opened = Atlas.open(path)
+    write_sheets(opened, path / "sheets")
+    return export_site(opened, path / "site", lambda done, total: report("pages", done, total)).index
+
+
+def _say(summary: Summary, index: Path | None, as_json: bool) -> None:
+    from convscope.cli.screen import out
+
+    if as_json:
+        facts = asdict(summary) | {"path": str(summary.path), "index": None if index is None else str(index)}
+        typer.echo(json.dumps(facts))
+        return
+    out.print(
+        f"{summary.units} units in {summary.layers} layers over {summary.images - summary.skipped} images "
+        f"({summary.skipped} skipped), {summary.projections} projections by {summary.method}",
+        soft_wrap=True,
+    )
+    for note in summary.notes:
+        out.print(f"note: {note}", soft_wrap=True)
+    out.print(str(summary.path if index is None else index.resolve()), soft_wrap=True)
+
+
+def _colour(text: str) -> tuple[int, int, int]:
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) <= 255 for part in parts):
+        raise typer.BadParameter(
+            f"{text!r} is not a colour; write three numbers from 0 to 255, such as 255,255,255"
+        )
+    red, green, blue = (int(part) for part in parts)
+    return red, green, blue

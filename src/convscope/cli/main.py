@@ -1,0 +1,70 @@
+"""The app: its commands, and what happens to errors and stops on their way out."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from convscope.cli.atlas import atlas
+from convscope.cli.look import coverage, layers
+from convscope.cli.project import project
+from convscope.errors import ConvscopeError
+
+USAGE, STOPPED = 2, 130
+
+app = typer.Typer(
+    name="convscope",
+    help="A microscope for convolutional networks: see what every feature map has learned.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (atlas, project, layers, coverage):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from convscope.version import installed_version
+
+        typer.echo(installed_version())
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
+    ),
+) -> None:
+    """Nothing to do: the options act in their callbacks."""
+
+
+def main() -> None:
+    """Run the app; a mistake of the user's is one clear message and exit code 2, a stop is 130 or 143."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except ConvscopeError as error:
+        _fail(error)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from here", err=True)
+        raise SystemExit(STOPPED) from None
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    typer.echo("terminated; the same command goes on from here", err=True)
+    raise SystemExit(128 + number)
+
+
+def _fail(error: ConvscopeError) -> NoReturn:
+    if "--json" in sys.argv:
+        typer.echo(json.dumps({"error": type(error).__name__, "message": str(error)}))
+    typer.echo(f"{type(error).__name__}: {error}", err=True)
+    raise SystemExit(USAGE) from None

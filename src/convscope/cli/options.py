@@ -1,0 +1,81 @@
+"""Arguments and options that several commands share, each said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from convscope.models import Model
+
+METHODS = ["auto", "deconvnet", "guided_backprop", "gradient"]
+UNPOOLS = ["sum", "last", "none"]
+SCHEMES = ["sample:lite0", "torchvision:", "timm:", "zoo:zfnet", "zoo:alexnet", "python:"]
+
+
+def _starting(values: list[str]) -> object:
+    """A completion that offers the values that begin with what was typed."""
+    return lambda incomplete: [value for value in values if value.startswith(incomplete)]
+
+
+ModelSpec = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="torchvision:NAME[@WEIGHTS|@none], timm:NAME[@none], zoo:zfnet, zoo:alexnet, sample:lite0, "
+        "or python:package.module:factory",
+        autocompletion=_starting(SCHEMES),
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights", metavar="FILE", help="Weights to load: .safetensors, or .pt/.ckpt holding weights only."
+    ),
+]
+Layers = Annotated[
+    str | None,
+    typer.Option(
+        "--layers", metavar="A,B,…", help="Layer addresses, comma-separated; see `convscope layers MODEL`."
+    ),
+]
+Method = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        help="auto (DeconvNet where there are max-pool switches, else guided backprop), deconvnet, guided_backprop, gradient",
+        autocompletion=_starting(METHODS),
+    ),
+]
+Unpool = Annotated[
+    str,
+    typer.Option(
+        "--unpool",
+        help="Where pooling windows share a maximum: sum (exact transpose), last, or none (no switches).",
+        autocompletion=_starting(UNPOOLS),
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="Where the network runs: cpu, cuda, cuda:1, mps.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on standard output.")]
+
+
+def split(text: str | None) -> list[str] | None:
+    """``a,b`` as a list; None stays None."""
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def load(spec: str, weights: Path | None, device: str = "cpu") -> Model:
+    """The model, after a check that the device is there."""
+    import torch
+
+    from convscope.errors import ModelError
+    from convscope.models import load_model
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"device {device!r} cannot be used: {reason}. Try --device cpu") from None
+    return load_model(spec, weights=weights)

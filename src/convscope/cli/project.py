@@ -1,0 +1,48 @@
+"""``convscope project``: one unit, one picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convscope.cli.options import AsJson, Device, Method, ModelSpec, Unpool, Weights, load
+
+
+def project(
+    model: ModelSpec,
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.")],
+    unit: Annotated[str, typer.Argument(metavar="UNIT", help="LAYER:CHANNEL or LAYER:CHANNEL@ROW,COLUMN")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The PNG to write.")] = Path(
+        "projection.png"
+    ),
+    weights: Weights = None,
+    method: Method = "auto",
+    unpool: Unpool = "sum",
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Project one unit's activation for one image down to pixels, as a PNG beside what the model saw."""
+    from convscope.display import beside, display_scale, to_picture, to_png
+    from convscope.engine.project import project as project_unit
+    from convscope.images import ImageSet
+
+    picture = ImageSet.open(image).read(0)
+    result = project_unit(
+        load(model, weights, device), picture, unit, method=method, unpool=unpool, device=device
+    )
+    scale = display_scale([result.pixels])
+    output.write_bytes(to_png(beside(to_picture(result.pixels, scale), result.view)))
+    facts = {
+        "unit": str(result.unit),
+        "value": result.value,
+        "method": result.method,
+        "window": result.window,
+        "scale": scale,
+        "output": str(output),
+    }
+    typer.echo(
+        json.dumps(facts) if as_json else "\n".join(f"{name}: {value}" for name, value in facts.items())
+    )

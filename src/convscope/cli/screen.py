@@ -1,0 +1,56 @@
+"""What a person sees while waiting: progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+STAGES = {"scan": ("scanning", "images"), "project": ("projecting", "units"), "pages": ("drawing", "pages")}
+
+
+class _Speed(ProgressColumn):
+    """Units of work per second, in the stage's own unit."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f} {task.fields['unit']}/s" if speed else "")
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A callable (stage, done, total) that draws one bar per stage, with speed and time left."""
+    bars = Progress(
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Speed(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=err,
+        disable=quiet,
+    )
+    tasks: dict[str, object] = {}
+
+    def report(stage: str, done: int, total: int) -> None:
+        name, unit = STAGES[stage]
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(name, total=total, unit=unit)
+        bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
+
+    with bars:
+        yield report
