@@ -7,6 +7,7 @@ be compared with each other, units cannot. (Zeiler & Fergus 2013 do not say how 
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,17 +50,13 @@ def crop_projection(projection: Projection, row: TopRow) -> NDArray[np.float32]:
     return projection.on_canvas(bottom, right)[row.top : row.bottom, row.left : row.right]
 
 
-def unit_block(
-    projections: Sequence[Picture], patches: Sequence[Picture], columns: int = 3, gap: int = 2
-) -> Picture:
+def unit_block(projections: Sequence[Picture], patches: Sequence[Picture], columns: int = 3, gap: int = 2) -> Picture:
     """A unit as in Figure 2 of Zeiler & Fergus: its projections in a square, beside them their patches.
 
     As many projections as patches, all tiles of one size, [tile, tile, 3].
     """
     if len(projections) != len(patches):
-        raise ValueError(
-            f"a block needs a patch for every projection, got {len(patches)} and {len(projections)}"
-        )
+        raise ValueError(f"a block needs a patch for every projection, got {len(patches)} and {len(projections)}")
     return grid([grid(projections, columns, gap), grid(patches, columns, gap)], columns=2, gap=3 * gap)
 
 
@@ -155,9 +152,7 @@ def _draw(heading: tuple[str, str], blocks: Sequence[_Block], columns: int | Non
     lines = _wrap(heading[1], inner, _font(13))
     top = margin + 34 + 18 * len(lines) + gap
     rows = math.ceil(len(blocks) / columns)
-    sheet = Image.new(
-        "RGB", (inner + 2 * margin, top + rows * (height + label + gap) - gap + margin), "white"
-    )
+    sheet = Image.new("RGB", (inner + 2 * margin, top + rows * (height + label + gap) - gap + margin), "white")
     pen = ImageDraw.Draw(sheet)
     pen.text((margin, margin - 6), heading[0], INK, _font(22))
     for number, line in enumerate(lines):
@@ -195,9 +190,7 @@ def write_sheets(atlas: Atlas, folder: Path) -> tuple[Path, ...]:
     for layer in atlas.layers():
         safe = re.sub(r"[^A-Za-z0-9._-]+", "_", layer.layer)
         path = folder / f"{layer.depth:03d}-{safe}.png"
-        shown = [
-            unit for unit, _ in zip(_projected(atlas, layer.layer), range(UNITS_PER_SHEET), strict=False)
-        ]
+        shown = [unit for unit, _ in zip(_projected(atlas, layer.layer), range(UNITS_PER_SHEET), strict=False)]
         if shown and not path.exists():
             sheet = contact_sheet(atlas, layer.layer, shown)
             temporary = path.with_suffix(".tmp")

@@ -1,7 +1,7 @@
 """Unit addresses: one way to write down a feature map, and a place in it.
 
 ``layer3.1.conv2:87`` is channel 87 of the layer ``layer3.1.conv2``; ``layer3.1.conv2:87@6,4`` is its value in row 6,
-column 4. Layer addresses come from the model's module paths and may hold any character but white space, ``:`` and ``@``.
+column 4. Layer addresses come from the model's module paths and hold any character but white space, ``:`` and ``@``.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from PIL import Image
 
 from convscope.atlas.reader import Atlas
 from convscope.errors import AtlasError
-from convscope.render import display_scale, to_picture
+from convscope.display import display_scale, to_picture
 from convscope.web.pages import Box
 from convscope.web.site import MARK, SiteSummary, export_site
 from convscope.web.tiles import card_sheet, frame_of

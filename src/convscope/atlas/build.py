@@ -75,7 +75,7 @@ def build_atlas(
     workers: int | None = None,
     device: str = "cpu",
     overwrite: bool = False,
-    report: Report = lambda stage, done, total: None,
+    report: Report = lambda _stage, _done, _total: None,
 ) -> Summary:
     """Make the atlas of ``model`` over ``images`` in the folder ``path``, or finish the one that was begun there.
 
@@ -108,7 +108,7 @@ def build_atlas(
         )
         _write_tables(folder, model, images, found)
         units = {a: choose_units(tally, ask.units) for a, tally in found.tallies.items()}
-        count = _write_projections(folder, model, images, winners_of(found, units), way, device, report)
+        _write_projections(folder, model, images, winners_of(found, units), way, device, report)
         write_manifest(folder, _manifest(model, images, found, settings, covered, provenance))
         shutil.rmtree(folder / "work", ignore_errors=True)
     return _summary(Atlas.open(folder))
@@ -139,14 +139,12 @@ def notes_on(model: Model, covered: Coverage, asked: str) -> tuple[str, ...]:
             else "look at guided backprop as well (--method guided_backprop)"
         )
         notes.append(
-            "This model has no max pooling below these layers, so there are no switches: a DeconvNet picture would carry no "
-            f"positions from the image (Springenberg et al. 2014); {how}."
+            "This model has no max pooling below these layers, so there are no switches: a DeconvNet picture would "
+            f"carry no positions from the image (Springenberg et al. 2014); {how}."
         )
     soft = sorted({use.op for use in covered.uses if use.kind.startswith("soft rectifier")})
     if soft and covered.method != "gradient":
-        notes.append(
-            f"The paper's rule for ReLU is also applied to {', '.join(soft)}, which the paper does not treat."
-        )
+        notes.append(f"The paper's rule for ReLU is also applied to {', '.join(soft)}, which the paper does not treat.")
     return tuple(notes)
 
 
@@ -154,9 +152,7 @@ def _settings(ask: Ask, layers: Sequence[Layer]) -> Settings:
     if ask.units is not None and ask.units < 0:
         raise AtlasError(f"units is the number of units to project per layer, at least 0, not {ask.units}")
     addresses = tuple(layer.address for layer in layers)
-    return Settings(
-        addresses, ask.top, ask.per_image, ask.per_class, ask.method, ask.unpool, ask.units, raw="float16"
-    )
+    return Settings(addresses, ask.top, ask.per_image, ask.per_class, ask.method, ask.unpool, ask.units, raw="float16")
 
 
 def _write_tables(folder: Path, model: Model, images: ImageSet, found: Scan) -> None:
@@ -183,19 +179,14 @@ def _write_projections(
         name = f"part-{number:05d}"
         # The pictures are written last: where they are, the projections are.
         if not table_path(folder, "pictures", name).exists():
-            _write_part(
-                folder,
-                name,
-                model,
-                images,
-                part,
-                way,
-                device,
-                lambda n, at=done: report("project", at + n, len(winners)),
-            )  # type: ignore[misc]
+            _write_part(folder, name, model, images, part, way, device, _from(report, done, len(winners)))
         done += len(part)
         report("project", done, len(winners))
     return done
+
+
+def _from(report: Report, before: int, total: int) -> Callable[[int], None]:
+    return lambda done: report("project", before + done, total)
 
 
 def _write_part(
@@ -218,9 +209,7 @@ def _write_part(
                 "Restore it and run the same command again"
             )
         pictures.append(encode_picture(image, view))
-        packed += [
-            p.pack() for p in _project_image(model, torch.from_numpy(view)[None], winners, way, device)
-        ]
+        packed += [p.pack() for p in _project_image(model, torch.from_numpy(view)[None], winners, way, device)]
         progress(len(packed))
     depth = {layer: number for number, layer in enumerate(dict.fromkeys(w.layer.address for w in part))}
     packed.sort(key=lambda row: (depth[row.layer], row.unit, row.rank))

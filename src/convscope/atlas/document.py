@@ -70,9 +70,7 @@ WORDS = {
 def document() -> str:
     """The whole page, in Markdown."""
     tables = "\n".join(_table(name) for name in TABLES)
-    introduction = INTRODUCTION.replace("FORMAT_VERSION", str(FORMAT_VERSION)).replace(
-        "TABLES", "`, `".join(TABLES)
-    )
+    introduction = INTRODUCTION.replace("FORMAT_VERSION", str(FORMAT_VERSION)).replace("TABLES", "`, `".join(TABLES))
     return f"{introduction}\n## Tables\n\n{tables}\n{_manifest()}\n{WRITING}"
 
 

@@ -138,9 +138,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of the atlas in ``folder``; AtlasFormatError if it is damaged, edited or too new."""
     manifest = decode(Manifest, read_versioned(folder / MANIFEST), MANIFEST)
     if "convscope" not in manifest.versions:
-        raise AtlasFormatError(
-            f"{folder / MANIFEST}: versions does not name convscope. Make the atlas again."
-        )
+        raise AtlasFormatError(f"{folder / MANIFEST}: versions does not name convscope. Make the atlas again.")
     if manifest.key != manifest.provenance.key:
         raise AtlasFormatError(
             f"{folder / MANIFEST}: the key does not belong to the digests and settings beside it, so the "

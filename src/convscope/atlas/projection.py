@@ -84,9 +84,7 @@ class Projection:
             )
         values = np.frombuffer(row.values, HALF).reshape(shape).astype(np.float32)
         if not np.isfinite(values).all() or not np.isfinite(row.peak):
-            raise AtlasFormatError(
-                f"{where}, columns values and peak: there are numbers that are not finite."
-            )
+            raise AtlasFormatError(f"{where}, columns values and peak: there are numbers that are not finite.")
         return Projection(
             layer=row.layer,
             unit=row.unit,

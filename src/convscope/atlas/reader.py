@@ -52,9 +52,7 @@ class Atlas:
                 f"the atlas in {folder} is unfinished: its writer was stopped or is still at work. "
                 "Run the same command again: it goes on where it stopped."
             )
-        raise AtlasError(
-            f"there is no atlas in {folder} (no {MANIFEST}). Make one with: convscope atlas MODEL IMAGES"
-        )
+        raise AtlasError(f"there is no atlas in {folder} (no {MANIFEST}). Make one with: convscope atlas MODEL IMAGES")
 
     def layers(self) -> tuple[LayerRow, ...]:
         """All layers, from input to output."""
@@ -118,9 +116,7 @@ class Atlas:
     def projections_of_layer(self, layer: str) -> Iterator[tuple[int, tuple[Projection, ...]]]:
         """Unit by unit, in order, the projections of a layer by rank; a unit without any is left out."""
         where = ds.field("layer") == self.layer(layer).layer
-        rows = merge_rows(
-            self._tables["projections"], ProjectionRow, where, key=lambda row: (row.unit, row.rank)
-        )
+        rows = merge_rows(self._tables["projections"], ProjectionRow, where, key=lambda row: (row.unit, row.rank))
         last = -1
         for unit, group in groupby(rows, key=lambda row: row.unit):
             if unit < last:
@@ -155,9 +151,7 @@ class Atlas:
         self.image(index)
         rows = read_rows(self._tables["pictures"], PictureRow, ds.field("image") == index)
         if not rows:
-            raise AddressError(
-                f"this atlas keeps no picture of image {index}: it is not among any unit's strongest."
-            )
+            raise AddressError(f"this atlas keeps no picture of image {index}: it is not among any unit's strongest.")
         return rows[0]
 
     def pictured(self) -> tuple[int, ...]:
@@ -185,9 +179,7 @@ class Atlas:
     def _images(self) -> tuple[ImageRow, ...]:
         rows = tuple(sorted(read_rows(self._tables["images"], ImageRow), key=lambda row: row.image))
         if any(row.image != index for index, row in enumerate(rows)):
-            raise AtlasFormatError(
-                f"{self.path / 'images.parquet'}, column image: is not 0, 1, 2, … without gaps."
-            )
+            raise AtlasFormatError(f"{self.path / 'images.parquet'}, column image: is not 0, 1, 2, … without gaps.")
         return rows
 
     @cached_property
@@ -204,16 +196,12 @@ def _among(among: str | None) -> ds.Expression:
 def _decode_picture(row: PictureRow) -> NDArray[np.uint8]:
     where = f"pictures, image {row.image}, column encoded"
     if row.format not in ("jpeg", "png"):
-        raise AtlasFormatError(
-            f"pictures, image {row.image}, column format: {row.format!r} is neither jpeg nor png."
-        )
+        raise AtlasFormatError(f"pictures, image {row.image}, column format: {row.format!r} is neither jpeg nor png.")
     try:
         with Image.open(io.BytesIO(row.encoded), formats=[row.format.upper()]) as picture:
             # The size is in the header: a bomb is refused before it is unpacked.
             if picture.size != (row.width, row.height):
-                raise AtlasFormatError(
-                    f"{where}: is {picture.size}, but the row says {(row.width, row.height)}."
-                )
+                raise AtlasFormatError(f"{where}: is {picture.size}, but the row says {(row.width, row.height)}.")
             pixels = np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         raise AtlasFormatError(f"{where}: is not a {row.format} picture ({error}).") from error

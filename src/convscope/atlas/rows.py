@@ -83,10 +83,7 @@ def _class_preference(s: Statistics, classes: tuple[str, ...]) -> list[tuple[str
     total = means + rest
     index = (means - rest) / torch.where(total > 0, total, 1)
     names = [classes[i] for i in seen[best].tolist()]
-    return [
-        (n, v) if t > 0 else (None, None)
-        for n, v, t in zip(names, index.tolist(), total.tolist(), strict=True)
-    ]
+    return [(n, v) if t > 0 else (None, None) for n, v, t in zip(names, index.tolist(), total.tolist(), strict=True)]
 
 
 def top_columns(scan: Scan, size: tuple[int, int]) -> Iterator[Mapping[str, Any]]:

@@ -100,17 +100,13 @@ class ProjectionRow:
     rank: int = column("rank of the activation in top.parquet (among null)", "int32")
     image: int = column("index of the image", "int32")
     method: str = column("deconvnet, guided_backprop or gradient", "string")
-    top: int = column(
-        "first row of the stored box in input pixels; outside the box the projection is 0", "int32"
-    )
+    top: int = column("first row of the stored box in input pixels; outside the box the projection is 0", "int32")
     left: int = column("first column of the stored box", "int32")
     height: int = column("rows of the stored box", "int32")
     width: int = column("columns of the stored box", "int32")
     channels: int = column("channels of the model's input", "int32")
     peak: float = column("largest absolute value; the stored numbers are divided by it", "float")
-    values: bytes = column(
-        "float16, little-endian, [height, width, channels]; times peak = projection", "binary"
-    )
+    values: bytes = column("float16, little-endian, [height, width, channels]; times peak = projection", "binary")
 
 
 @dataclass(frozen=True)

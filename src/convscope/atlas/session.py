@@ -75,8 +75,7 @@ def _check_is_ours(folder: Path) -> None:
         raise AtlasError(f"{folder} is a file, but an atlas is a folder. Choose another place with -o DIR.")
     if folder.exists() and any(folder.iterdir()) and not _has(folder, MANIFEST, JOURNAL, LOCK):
         raise AtlasError(
-            f"{folder} is not empty and is not an atlas, so nothing was written. "
-            "Choose another folder with -o DIR."
+            f"{folder} is not empty and is not an atlas, so nothing was written. Choose another folder with -o DIR."
         )
 
 

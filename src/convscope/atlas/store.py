@@ -49,17 +49,13 @@ def _check_columns(file: Path, schema: pa.Schema) -> None:
     try:
         found = pq.read_schema(file)
     except (pa.ArrowInvalid, OSError) as error:
-        raise AtlasFormatError(
-            f"{file} is not a whole Parquet file: {error}. Make the atlas again."
-        ) from error
+        raise AtlasFormatError(f"{file} is not a whole Parquet file: {error}. Make the atlas again.") from error
     problems = []
     for column in schema:
         if column.name not in found.names:
             problems.append(f"column {column.name} is missing")
         elif found.field(column.name).type != column.type:
-            problems.append(
-                f"column {column.name} is {found.field(column.name).type}, expected {column.type}"
-            )
+            problems.append(f"column {column.name} is {found.field(column.name).type}, expected {column.type}")
     if problems:
         raise AtlasFormatError(f"{file}: {'; '.join(problems)}. Restore the file, or make the atlas again.")
 

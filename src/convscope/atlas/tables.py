@@ -80,16 +80,12 @@ def batch_of_columns(table: str, columns: Mapping[str, Any]) -> pa.RecordBatch:
     schema = schema_of(row_type_of(table))
     missing, unknown = set(schema.names) - set(columns), set(columns) - set(schema.names)
     if missing or unknown:
-        raise AtlasError(
-            f"table {table}: missing columns {sorted(missing)}, unknown columns {sorted(unknown)}."
-        )
+        raise AtlasError(f"table {table}: missing columns {sorted(missing)}, unknown columns {sorted(unknown)}.")
     lengths = {name: len(columns[name]) for name in schema.names if not _is_scalar(columns[name])}
     if len(set(lengths.values())) != 1:
         raise AtlasError(f"table {table}: columns need one common length, got {lengths}.")
     length = next(iter(lengths.values()))
-    return pa.record_batch(
-        [_array(table, field, columns[field.name], length) for field in schema], schema=schema
-    )
+    return pa.record_batch([_array(table, field, columns[field.name], length) for field in schema], schema=schema)
 
 
 def _is_scalar(value: Any) -> bool:
@@ -104,9 +100,7 @@ def _array(table: str, field: pa.Field, value: Any, length: int) -> pa.Array:
             array = pa.array(value)
             array = array if array.type == field.type else _cast(array, field.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
-        raise AtlasError(
-            f"table {table}, column {field.name}: cannot be stored as {field.type}: {error}"
-        ) from error
+        raise AtlasError(f"table {table}, column {field.name}: cannot be stored as {field.type}: {error}") from error
     if array.null_count and not field.nullable:
         raise AtlasError(f"table {table}, column {field.name}: holds a null, but every row needs a value.")
     return array

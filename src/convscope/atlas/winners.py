@@ -66,9 +66,7 @@ def winners_of(scan: Scan, units: Mapping[str, Sequence[int]]) -> list[Winner]:
     return sorted(found, key=lambda w: (w.image, depth[w.layer.address], w.unit, w.rank))
 
 
-def in_parts(
-    winners: Sequence[Winner], size: tuple[int, int], bytes_per_pixel: int
-) -> Iterator[list[Winner]]:
+def in_parts(winners: Sequence[Winner], size: tuple[int, int], bytes_per_pixel: int) -> Iterator[list[Winner]]:
     """Whole images together, each part holding about ``PART_BYTES`` of packed projections; the same every time."""
     part: list[Winner] = []
     held = 0

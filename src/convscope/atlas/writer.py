@@ -50,9 +50,7 @@ def write_table(folder: Path, table: str, rows: Iterable[Any], part: str | None 
     return _write_batches(folder, table, batches_of_rows(table, rows), part)
 
 
-def write_columns(
-    folder: Path, table: str, batches: Iterable[Mapping[str, Any]], part: str | None = None
-) -> Path:
+def write_columns(folder: Path, table: str, batches: Iterable[Mapping[str, Any]], part: str | None = None) -> Path:
     """As ``write_table``, from whole columns: a batch maps a column to an array, a list or one value for all.
 
     About a hundred times faster than rows where the columns are NumPy arrays.
@@ -83,9 +81,7 @@ def _parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
     """Write ``manifest.json``, which says that the atlas is whole: call it last."""
     if manifest.key != manifest.provenance.key:
-        raise AtlasError(
-            "the manifest's key is not the one of its digests and settings: use manifest.provenance.key."
-        )
+        raise AtlasError("the manifest's key is not the one of its digests and settings: use manifest.provenance.key.")
     return write_text(folder / MANIFEST, dumps(manifest))
 
 

@@ -19,9 +19,7 @@ def atlas(
     model: ModelSpec,
     images: Annotated[
         Path,
-        typer.Argument(
-            metavar="IMAGES", help="A folder, list file (.txt), idx.gz data set, or Parquet file."
-        ),
+        typer.Argument(metavar="IMAGES", help="A folder, list file (.txt), idx.gz data set, or Parquet file."),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
     weights: Weights = None,
@@ -43,9 +41,7 @@ def atlas(
             help="Project only this many units per layer, those that stand out most; default all.",
         ),
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Use only the first images of the set.")
-    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first images of the set.")] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images per forward pass.")] = 32,
     workers: Annotated[
         int | None,
@@ -55,9 +51,7 @@ def atlas(
     background: Annotated[
         str, typer.Option("--background", metavar="R,G,B", help="What shows through transparent pixels.")
     ] = "128,128,128",
-    pages: Annotated[
-        bool, typer.Option("--pages/--no-pages", help="Draw contact sheets and static pages.")
-    ] = True,
+    pages: Annotated[bool, typer.Option("--pages/--no-pages", help="Draw contact sheets and static pages.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an atlas of another run.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -121,8 +115,6 @@ def _say(summary: Summary, index: Path | None, as_json: bool) -> None:
 def _colour(text: str) -> tuple[int, int, int]:
     parts = text.split(",")
     if len(parts) != 3 or not all(part.strip().isdigit() and int(part) <= 255 for part in parts):
-        raise typer.BadParameter(
-            f"{text!r} is not a colour; write three numbers from 0 to 255, such as 255,255,255"
-        )
+        raise typer.BadParameter(f"{text!r} is not a colour; write three numbers from 0 to 255, such as 255,255,255")
     red, green, blue = (int(part) for part in parts)
     return red, green, blue

@@ -23,7 +23,7 @@ def layers(
     as_json: AsJson = False,
 ) -> None:
     """List a model's layers: address, shape, receptive field, units."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from convscope.cli.screen import out
     from convscope.engine.graphs import graph_of
@@ -33,7 +33,7 @@ def layers(
     if as_json:
         typer.echo(json.dumps([asdict(layer) for layer in found]))
         return
-    table = Table("layer", "op", "units", "map", "receptive field", "stride", "start", "", box=None)
+    table = Table(Column("layer", no_wrap=True, overflow="fold"), "op", "units", "map", "receptive field", "stride", "start", "", box=None)
     for layer in found:
         field = (layer.rows, layer.columns)
         whole = layer.rows.stride == 0
@@ -50,9 +50,7 @@ def layers(
     out.print(table)
     out.print(f"{len(found)} layers, {sum(layer.units for layer in found)} units")
     if any(layer.gated for layer in found):
-        out.print(
-            "gated: values also depend on the whole image, through squeeze-excite, attention or statistics"
-        )
+        out.print("gated: values also depend on the whole image, through squeeze-excite, attention or statistics")
 
 
 def coverage(

@@ -31,21 +31,18 @@ ModelSpec = Annotated[
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option(
-        "--weights", metavar="FILE", help="Weights to load: .safetensors, or .pt/.ckpt holding weights only."
-    ),
+    typer.Option("--weights", metavar="FILE", help="Weights to load: .safetensors, or .pt/.ckpt holding weights only."),
 ]
 Layers = Annotated[
     str | None,
-    typer.Option(
-        "--layers", metavar="A,B,…", help="Layer addresses, comma-separated; see `convscope layers MODEL`."
-    ),
+    typer.Option("--layers", metavar="A,B,…", help="Layer addresses, comma-separated; see `convscope layers MODEL`."),
 ]
 Method = Annotated[
     str,
     typer.Option(
         "--method",
-        help="auto (DeconvNet where there are max-pool switches, else guided backprop), deconvnet, guided_backprop, gradient",
+        help="auto (DeconvNet where there are max-pool switches, else guided backprop), deconvnet, "
+        "guided_backprop, gradient",
         autocompletion=_starting(METHODS),
     ),
 ]

@@ -30,9 +30,7 @@ def project(
     from convscope.images import ImageSet
 
     picture = ImageSet.open(image).read(0)
-    result = project_unit(
-        load(model, weights, device), picture, unit, method=method, unpool=unpool, device=device
-    )
+    result = project_unit(load(model, weights, device), picture, unit, method=method, unpool=unpool, device=device)
     scale = display_scale([result.pixels])
     output.write_bytes(to_png(beside(to_picture(result.pixels, scale), result.view)))
     facts = {
@@ -43,6 +41,4 @@ def project(
         "scale": scale,
         "output": str(output),
     }
-    typer.echo(
-        json.dumps(facts) if as_json else "\n".join(f"{name}: {value}" for name, value in facts.items())
-    )
+    typer.echo(json.dumps(facts) if as_json else "\n".join(f"{name}: {value}" for name, value in facts.items()))

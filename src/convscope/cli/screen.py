@@ -17,8 +17,13 @@ from rich.progress import (
 )
 from rich.text import Text
 
-out = Console(highlight=False)
+_WIDE = 200
+"""Columns of a table that goes to a file or a pipe, where there is no window to fit."""
+
 err = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+if not out.is_terminal:
+    out.width = _WIDE
 
 STAGES = {"scan": ("scanning", "images"), "project": ("projecting", "units"), "pages": ("drawing", "pages")}
 

@@ -51,9 +51,7 @@ def _pack(images: range, part: Part) -> Iterator[tuple[str, NDArray[Any]]]:
     yield "outcomes", np.frombuffer(json.dumps([asdict(o) for o in part.outcomes]).encode(), np.uint8)
     yield (
         "layers",
-        np.array(
-            [len(part.tallies), *([part.tallies[0].many, part.tallies[0].class_k] if part.tallies else [])]
-        ),
+        np.array([len(part.tallies), *([part.tallies[0].many, part.tallies[0].class_k] if part.tallies else [])]),
     )
     for number, tally in enumerate(part.tallies):
         yield from _pack_top(f"{number}.top", tally.top)
@@ -80,9 +78,7 @@ def _unpack(arrays: Arrays, images: range) -> Part:
 def _unpack_tally(arrays: Arrays, number: int, many: int, class_k: int) -> Tally:
     statistics = {f.name: torch.from_numpy(arrays[f"{number}.{f.name}"]) for f in fields(Statistics)}
     by_class = {c: _unpack_top(arrays, f"{number}.class.{c}") for c in arrays[f"{number}.classes"].tolist()}
-    return Tally(
-        _unpack_top(arrays, f"{number}.top"), Statistics(**statistics), by_class, bool(many), class_k
-    )
+    return Tally(_unpack_top(arrays, f"{number}.top"), Statistics(**statistics), by_class, bool(many), class_k)
 
 
 def _unpack_top(arrays: Arrays, name: str) -> TopK:

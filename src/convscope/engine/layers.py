@@ -12,8 +12,9 @@ from convscope.rules.windows import Sight, sights
 from convscope.window import Field
 
 _FOLLOWED = frozenset(
-    "batch_norm relu relu6 hardtanh clamp clamp_min threshold silu gelu hardswish mish elu celu selu leaky_relu prelu softplus "
-    "add dropout feature_dropout clone group_norm instance_norm".split()
+    """
+    batch_norm group_norm instance_norm relu relu6 hardtanh clamp clamp_min threshold silu gelu hardswish mish elu celu
+    selu leaky_relu prelu softplus add dropout feature_dropout clone""".split()
 )
 """Ops that a feature map passes through on the way to being *the* map of its convolution."""
 
@@ -31,7 +32,7 @@ class Layer:
     rows: Field
     columns: Field
     gated: bool
-    """True if values also depend on the whole image through gates or statistics, which ``rows`` and ``columns`` omit."""
+    """True if values also depend on the whole image through gates or statistics; the fields leave these out."""
 
 
 def layers(graph: OpGraph, *, all_maps: bool = False) -> tuple[Layer, ...]:
@@ -57,7 +58,9 @@ def find_layers(graph: OpGraph, addresses: Sequence[str] | None) -> tuple[Layer,
     if addresses is None:
         found = layers(graph)
         if not found:
-            raise AddressError("this model has no convolution whose result is a feature map, so there is nothing to look at")
+            raise AddressError(
+                "this model has no convolution whose result is a feature map, so there is nothing to look at"
+            )
         return found
     wanted = {find_node(graph, address).name for address in addresses}
     seen = sights(graph)

@@ -106,12 +106,8 @@ _SIGNAL_LIMIT = 64_000_000
 """Bytes that the signals of one walk may take at the widest map (a few times this is in use at once)."""
 
 
-def _chunks(
-    recorded: Trace, places: Sequence[tuple[int, int, int]]
-) -> Iterator[Sequence[tuple[int, int, int]]]:
-    widest = max(
-        v.nbytes for v in recorded.values.values() if isinstance(v, Tensor) and v.dim() == 4 and len(v) == 1
-    )
+def _chunks(recorded: Trace, places: Sequence[tuple[int, int, int]]) -> Iterator[Sequence[tuple[int, int, int]]]:
+    widest = max(v.nbytes for v in recorded.values.values() if isinstance(v, Tensor) and v.dim() == 4 and len(v) == 1)
     size = max(1, _SIGNAL_LIMIT // widest)
     return (places[i : i + size] for i in range(0, len(places), size))
 

@@ -54,17 +54,13 @@ class Question:
 
     def __post_init__(self) -> None:
         if self.top < 1 or self.per_class < 0:
-            raise ValueError(
-                f"top must be at least 1 and per_class at least 0, not {self.top} and {self.per_class}"
-            )
+            raise ValueError(f"top must be at least 1 and per_class at least 0, not {self.top} and {self.per_class}")
         if self.per_image not in PER_IMAGE:
             raise ValueError(f"per_image is one of {', '.join(PER_IMAGE)}, not {self.per_image!r}")
 
     def empty(self, layer: Layer, classes: int) -> Tally:
         """The tally of no image."""
-        return Tally.empty(
-            layer.units, self.top, classes, many=self.per_image == "many", class_k=self.per_class
-        )
+        return Tally.empty(layer.units, self.top, classes, many=self.per_image == "many", class_k=self.per_class)
 
 
 def scan(
@@ -77,7 +73,7 @@ def scan(
     workers: int | None = None,
     device: str = "cpu",
     journal: Path | None = None,
-    report: Report = lambda done, total: None,
+    report: Report = lambda _done, _total: None,
 ) -> Scan:
     """Find the strongest activations of every unit of ``layers`` (addresses; default: all) over ``images``.
 
@@ -97,7 +93,7 @@ def scan(
         if found is None:
             found = _scan_part(job, part, lambda n, before=done: report(before + n, len(images)))  # type: ignore[misc]
             if saved is not None:
-                save_part(saved, found)
+                save_part(saved, part, found)
         whole = whole.merge(found)
         done += len(part)
         report(done, len(images))
@@ -136,9 +132,7 @@ def _scan_or_recall(job: _Job, number: int, part: range, journal: Path | None, r
 
 def _scan_part(job: _Job, part: range, report: Report) -> Part:
     classes = {name: number for number, name in enumerate(job.images.classes)}
-    labels = torch.tensor(
-        [classes.get(label or "", -1) for label in job.images.labels[part.start : part.stop]]
-    )
+    labels = torch.tensor([classes.get(label or "", -1) for label in job.images.labels[part.start : part.stop]])
     tallies = {layer.node: job.question.empty(layer, len(classes)) for layer in job.layers}
     outcomes: list[Outcome] = []
     for batch in batches(job.images, part, job.model.preprocessing, job.batch_size, job.workers):
@@ -167,8 +161,8 @@ def _blame(job: _Job, batch: Batch, node: str, maps: Tensor) -> str:
     names = [job.images.names[i] for i in batch.index[bad].tolist()]
     return (
         f"layer {layer!r} gives NaN or infinite activations for {len(names)} of {len(batch.index)} images, first "
-        f"{names[0]!r}. Nothing can be ranked by them. If it is all images, look for NaN in the weights; else check how "
-        "the model is normalised and whether it was trained in half precision"
+        f"{names[0]!r}. Nothing can be ranked by them. If it is all images, look for NaN in the weights; else check "
+        "how the model is normalised and whether it was trained in half precision"
     )
 
 

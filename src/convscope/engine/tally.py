@@ -103,19 +103,13 @@ class Tally:
         )
 
     def _ranked(self, maps: Tensor, peaks: Tensor, images: Tensor, best: TopK) -> TopK:
-        return (
-            strongest_positions(maps, images, best)
-            if self.many
-            else strongest_per_image(maps, peaks, images, best)
-        )
+        return strongest_positions(maps, images, best) if self.many else strongest_per_image(maps, peaks, images, best)
 
-    def _classes_after(
-        self, maps: Tensor, peaks: Tensor, images: Tensor, classes: Tensor
-    ) -> Mapping[int, TopK]:
+    def _classes_after(self, maps: Tensor, peaks: Tensor, images: Tensor, classes: Tensor) -> Mapping[int, TopK]:
         if not self.class_k:
             return self.by_class
         found = dict(self.by_class)
-        for number in classes[classes >= 0].unique().tolist():
+        for number in sorted(set(classes[classes >= 0].tolist())):
             mine = classes == number
             best = found.get(number, TopK.empty(maps.shape[1], self.class_k))
             found[number] = self._ranked(maps[mine.to(maps.device)], peaks[mine], images[mine], best)

@@ -13,9 +13,7 @@ from convscope.rules.kinds import Kind, kind_of
 from convscope.rules.projection import Rule, Step
 
 
-def descend(
-    trace: Trace, layer: str, signal: Tensor, method: Mapping[Kind, Rule], unpool: str = "sum"
-) -> Tensor:
+def descend(trace: Trace, layer: str, signal: Tensor, method: Mapping[Kind, Rule], unpool: str = "sum") -> Tensor:
     """Carry ``signal``, shape (units, 1, channels, height, width) of the node ``layer``, down to the image.
 
     Where branches meet, their signals add up. Returns (units, image channels, image height, image width), signed.
@@ -34,7 +32,7 @@ def descend(
             )
         for name, share in rule.apply(Step(trace.tape(node), arriving, unpool)).items():
             reached[name] = reached[name] + share if name in reached else share
-    image = trace.values[INPUT]
+    image: Tensor = trace.values[INPUT]
     at_pixels = reached.get(INPUT)
     if at_pixels is None:
         return image.new_zeros(signal.shape[0], *image.shape[1:])

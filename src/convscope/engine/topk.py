@@ -50,9 +50,7 @@ class TopK:
 
     def put(self, channels: Tensor, other: TopK) -> TopK:
         """With these channels replaced."""
-        return TopK(
-            self.value.index_copy(0, channels, other.value), self.place.index_copy(0, channels, other.place)
-        )
+        return TopK(self.value.index_copy(0, channels, other.value), self.place.index_copy(0, channels, other.place))
 
 
 def _ranked(value: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,9 +76,7 @@ def strongest_per_image(maps: Tensor, peaks: Tensor, images: Tensor, best: TopK)
         return best
     candidates = _top_of_batch(value[channels], images, best.value.shape[1], enters[channels])
     where = _positions(maps, candidates, channels)
-    found = TopK(
-        candidates.value, torch.where(candidates.row < 0, NOWHERE, images[candidates.row] * positions + where)
-    )
+    found = TopK(candidates.value, torch.where(candidates.row < 0, NOWHERE, images[candidates.row] * positions + where))
     return best.put(channels, best.at(channels).merge(found))
 
 
@@ -109,7 +105,8 @@ def _positions(maps: Tensor, candidates: _Candidates, channels: Tensor) -> Tenso
     rows, columns = (candidates.row >= 0).nonzero(as_tuple=True)
     where = torch.zeros_like(candidates.row)
     size = max(1, _GATHER_LIMIT // (maps.shape[2] * maps.shape[3]))
-    for r, c in zip(rows.split(size), columns.split(size), strict=True):
+    for start in range(0, len(rows), size):
+        r, c = rows[start : start + size], columns[start : start + size]
         picked = maps[candidates.row[r, c].to(maps.device), channels[r].to(maps.device)].flatten(1)
         where[r, c] = _first_maximum(picked).cpu()
     return where
@@ -123,7 +120,7 @@ def _first_maximum(rows: Tensor) -> Tensor:
 
 def strongest_positions(maps: Tensor, images: Tensor, best: TopK) -> TopK:
     """``best`` after a batch when one image may contribute several activations; arguments as above."""
-    channels, k = best.value.shape
+    k = best.value.shape[1]
     flat = maps.flatten(2)
     count = torch.arange(flat.shape[2])
     for row, image in zip(flat.cpu().contiguous(), images, strict=True):

@@ -44,15 +44,14 @@ def export_graph(module: nn.Module, input_shape: tuple[int, int, int]) -> OpGrap
 
 def _export(module: nn.Module, input_shape: tuple[int, int, int]) -> ExportedProgram:
     parameter = next((p for p in [*module.parameters(), *module.buffers()] if p.is_floating_point()), None)
-    like = {} if parameter is None else {"device": parameter.device, "dtype": parameter.dtype}
-    example = torch.zeros(_EXAMPLE_BATCH, *input_shape, **like)  # type: ignore[arg-type]
+    example = torch.zeros(_EXAMPLE_BATCH, *input_shape)
+    example = example if parameter is None else example.to(parameter)
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            program = torch.export.export(
-                module, (example,), dynamic_shapes=({0: Dim("batch")},), strict=False
-            )
-            return program.run_decompositions({})
+            program = torch.export.export(module, (example,), dynamic_shapes=({0: Dim("batch")},), strict=False)
+            functional: ExportedProgram = program.run_decompositions({})
+            return functional
     except Exception as error:
         reason = str(error).strip().splitlines()
         raise ExportError(
@@ -69,9 +68,7 @@ class _Names:
     def __init__(self, program: ExportedProgram) -> None:
         signature = program.graph_signature
         if len(signature.user_inputs) != 1:
-            raise ExportError(
-                f"the model takes {len(signature.user_inputs)} inputs; one batch of images is expected"
-            )
+            raise ExportError(f"the model takes {len(signature.user_inputs)} inputs; one batch of images is expected")
         self.image = str(signature.user_inputs[0])
         tensors: dict[str, Any] = {**program.state_dict, **program.constants}
         held = {
@@ -83,6 +80,7 @@ class _Names:
         self.output = _first_tensor_output(program.graph)
 
     def ref(self, node: fx.Node) -> Ref:
+        """How the rest of the program refers to a node."""
         return Ref(INPUT if node.name == self.image else node.name)
 
 
@@ -159,7 +157,7 @@ def _module_stack(node: fx.Node) -> tuple[str, ...]:
 
 
 def _call_number(node: fx.Node) -> int:
-    """0 for the first call of the innermost module, 1 for the second, …"""
+    """How often the innermost module had been called before."""
     keys = list(node.meta.get("nn_module_stack", {}))
     match = re.search(r"@(\d+)$", keys[-1]) if keys else None
     return int(match[1]) if match else 0
@@ -177,7 +175,7 @@ def _addresses(graph: fx.Graph, leaves: set[str]) -> dict[str, str]:
     addresses = {}
     for node in kept:
         path = (_module_stack(node) or ("",))[-1]
-        op = _op_name(node.args[0] if node.target is operator.getitem else node)  # type: ignore[arg-type]
+        op = _op_name(node.args[0] if node.target is operator.getitem else node)
         whole = path in leaves and last_of_call[(_module_stack(node)[-1:], _call_number(node))] == node.name
         stem = path if whole and path else f"{path}.{op}".lstrip(".")
         seen[stem] += 1

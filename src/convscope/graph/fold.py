@@ -96,11 +96,7 @@ def overwrite(graph: OpGraph, keep: Collection[str]) -> OpGraph:
 
 def _overwriting(graph: OpGraph, node: OpNode, keep: Collection[str]) -> OpNode:
     target = _IN_PLACE.get(node.op)
-    if (
-        target is None
-        or not isinstance(node.args[0], Ref)
-        or (node.op == "add" and not isinstance(node.args[1], Ref))
-    ):
+    if target is None or not isinstance(node.args[0], Ref) or (node.op == "add" and not isinstance(node.args[1], Ref)):
         return node
     source = graph.by_name.get(node.args[0].name)
     alone = source is not None and len(graph.readers[source.name]) == 1 and source.name not in keep

@@ -56,8 +56,7 @@ def read_idx_file(path: Path) -> Listing:
     images = read_idx(path, dimensions=3)
     labels, classes = _labels(path, len(images))
     entries = tuple(
-        Entry(printable(f"{part}/{row}"), label, partial(images.__getitem__, row))
-        for row, label in enumerate(labels)
+        Entry(printable(f"{part}/{row}"), label, partial(images.__getitem__, row)) for row, label in enumerate(labels)
     )
     return Listing(printable(f"{path.resolve().parent.name}/{part}"), entries, classes)
 
@@ -108,9 +107,7 @@ def _labels(path: Path, count: int) -> tuple[list[str] | list[None], tuple[str, 
         return [None] * count, ()
     numbers = read_idx(file, dimensions=1)
     if len(numbers) != count:
-        raise ImageSetError(
-            f"{path} holds {count} images, but {file.name} {len(numbers)} labels. Are they a pair?"
-        )
+        raise ImageSetError(f"{path} holds {count} images, but {file.name} {len(numbers)} labels. Are they a pair?")
     classes = _classes(path, int(numbers.max()))
     return [classes[number] for number in numbers], classes
 
@@ -126,9 +123,7 @@ def _classes(path: Path, highest: int) -> tuple[str, ...]:
     if "fashionmnist" not in re.sub(r"[^a-z]", "", name.lower()):
         return DIGITS + tuple(str(number) for number in range(10, highest + 1))
     if highest >= len(FASHION_MNIST):
-        raise ImageSetError(
-            f"{path} has the label {highest}, but Fashion-MNIST has 10 classes. Rename its folder."
-        )
+        raise ImageSetError(f"{path} has the label {highest}, but Fashion-MNIST has 10 classes. Rename its folder.")
     return FASHION_MNIST
 
 

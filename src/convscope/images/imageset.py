@@ -39,9 +39,7 @@ class ImageSet:
         Raises ``ImageSetError`` if the source as a whole cannot be used.
         """
         if len(background) != 3 or not all(isinstance(v, int) and 0 <= v <= 255 for v in background):
-            raise ImageSetError(
-                f"The background is {background!r}; expected three integers of 0 to 255, as in {GREY}."
-            )
+            raise ImageSetError(f"The background is {background!r}; expected three integers of 0 to 255, as in {GREY}.")
         listing = read_source_of_any_kind(source)
         return cls(listing.name, listing.entries, listing.classes, background)
 

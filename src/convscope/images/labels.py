@@ -12,9 +12,7 @@ NO_LABEL = -1
 """How Hugging Face and torchvision mark an image without label among numbered ones."""
 
 
-def name_labels(
-    values: Sequence[object], declared: Iterable[object]
-) -> tuple[list[str | None], tuple[str, ...]]:
+def name_labels(values: Sequence[object], declared: Iterable[object]) -> tuple[list[str | None], tuple[str, ...]]:
     """Names of the labels, and all class names: those ``declared``, else those that occur, numbers by size.
 
     A label is a string, a number (of a declared class, or its own name), or none: ``None`` or -1.
@@ -47,10 +45,7 @@ def _named(value: object, classes: tuple[str, ...]) -> str | None:
 
 def _distinct(declared: Iterable[object]) -> tuple[str, ...]:
     """Class names as text; a name that several classes share (ImageNet has two cranes) gets its number."""
-    names = [
-        printable(", ".join(map(str, name)) if isinstance(name, list | tuple) else str(name))
-        for name in declared
-    ]
+    names = [printable(", ".join(map(str, name)) if isinstance(name, list | tuple) else str(name)) for name in declared]
     return tuple(f"{name} ({number})" if names.count(name) > 1 else name for number, name in enumerate(names))
 
 

@@ -30,9 +30,7 @@ def array_pixels(values: NDArray[Any]) -> Pixels:
     Integers count 0…255 (uint16: 0…65535, the high byte is kept), floats 0…1; ``ImageError`` if outside.
     """
     if values.ndim not in (2, 3) or values.size == 0:
-        raise ImageError(
-            f"an array of shape {values.shape}; expected [height, width] or [height, width, channels]"
-        )
+        raise ImageError(f"an array of shape {values.shape}; expected [height, width] or [height, width, channels]")
     convert = BY_KIND.get(values.dtype.kind)
     if convert is None:
         raise ImageError(f"an array of {values.dtype}; expected bool, integers or floats")
@@ -103,9 +101,7 @@ BY_KIND: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 def _require_range(values: NDArray[Any], lowest: int, highest: int, advice: str) -> None:
     least, most = values.min(), values.max()
     if not (lowest <= least and most <= highest):  # written so that NaN fails too
-        raise ImageError(
-            f"{values.dtype} values from {least:g} to {most:g}; expected {lowest} to {highest}: {advice}"
-        )
+        raise ImageError(f"{values.dtype} values from {least:g} to {most:g}; expected {lowest} to {highest}: {advice}")
 
 
 def _stacked(values: Pixels) -> Pixels:

@@ -22,6 +22,4 @@ def assumed_preprocessing(module: nn.Module) -> Preprocessing:
         )
     channels = first.in_channels
     mean, std = (IMAGENET_MEAN, IMAGENET_STD) if channels == 3 else ((0.0,) * channels, (255.0,) * channels)
-    return Preprocessing(
-        height=224, width=224, resize=256, interpolation="bilinear", mean=mean, std=std, stated=False
-    )
+    return Preprocessing(height=224, width=224, resize=256, interpolation="bilinear", mean=mean, std=std, stated=False)

@@ -18,9 +18,7 @@ OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.)")
 """torchvision's DenseNet files still say norm.1 where its modules say norm1."""
 
 
-def fit(
-    module: nn.Module, entries: Mapping[str, Tensor], spare: Sequence[str], origin: str
-) -> tuple[str, ...]:
+def fit(module: nn.Module, entries: Mapping[str, Tensor], spare: Sequence[str], origin: str) -> tuple[str, ...]:
     """Copy ``entries`` into ``module``, in place, and return notes on what was left out.
 
     Entries that start with one of ``spare`` may be present without being needed (heads used in training

@@ -52,9 +52,7 @@ def _build(spec: str | nn.Module, file: bool, names: tuple[str, ...] | None, fed
     if isinstance(spec, nn.Module):
         return adopt(spec)
     if not isinstance(spec, str):
-        raise SpecError(
-            f"met a {type(spec).__name__}, expected a spec such as 'torchvision:vgg16' or a torch module."
-        )
+        raise SpecError(f"met a {type(spec).__name__}, expected a spec such as 'torchvision:vgg16' or a torch module.")
     parsed = parse_spec(spec, SOURCES)
     free = file or parsed.variant == NO_WEIGHTS  # no published weights fix the number of outputs
     return SOURCES[parsed.scheme](Order(parsed, file, len(names) if names and free else None, fed))

@@ -140,7 +140,5 @@ def _resize(picture: np.ndarray, height: int, width: int, filtering: Image.Resam
     if picture.shape[2] == 3:
         return np.asarray(Image.fromarray(picture).resize((width, height), filtering))
     # One channel at a time: Pillow takes a fourth channel for transparency and weighs the others by it.
-    planes = [
-        Image.fromarray(plane).resize((width, height), filtering) for plane in np.moveaxis(picture, 2, 0)
-    ]
+    planes = [Image.fromarray(plane).resize((width, height), filtering) for plane in np.moveaxis(picture, 2, 0)]
     return np.stack([np.asarray(plane) for plane in planes], axis=2)

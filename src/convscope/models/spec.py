@@ -57,7 +57,5 @@ def unknown(what: str, met: str, known: Iterable[str]) -> str:
 def refuse_variant(spec: Spec, *allowed: str) -> None:
     """Raise SpecError if the spec asks for a variant that its scheme does not have."""
     if spec.variant is not None and spec.variant not in allowed:
-        forms = " or ".join(
-            [f"{spec.scheme}:{spec.name}", *(f"{spec.scheme}:{spec.name}@{each}" for each in allowed)]
-        )
+        forms = " or ".join([f"{spec.scheme}:{spec.name}", *(f"{spec.scheme}:{spec.name}@{each}" for each in allowed)])
         raise SpecError(f"{spec} asks for the variant {spec.variant!r}, which does not exist; write {forms}.")

@@ -36,9 +36,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     if not path.is_file():
         raise WeightsError(f"there is no weights file {path}; check the path.")
     entries, notes = _unwrapped(reader(path), path.name)
-    strange = [
-        f"{name} ({type(entry).__name__})" for name, entry in entries.items() if not isinstance(entry, Tensor)
-    ]
+    strange = [f"{name} ({type(entry).__name__})" for name, entry in entries.items() if not isinstance(entry, Tensor)]
     if strange or not entries:
         met = ", ".join(strange[:3]) or "nothing"
         raise WeightsError(

@@ -11,6 +11,7 @@ from convscope.rules.kinds import Kind, kind_of
 from convscope.rules.projection import METHODS, Rule
 
 REFUSED = "refused"
+_RULES = {rule.name: rule for method in METHODS.values() for rule in method.values()}
 
 
 @dataclass(frozen=True)
@@ -60,18 +61,21 @@ class Coverage:
 
 
 def coverage(graph: OpGraph, layers: Sequence[str], method: str = "auto") -> Coverage:
-    """List the rule of every op below the nodes ``layers`` under ``method`` (auto, deconvnet, guided_backprop, gradient)."""
-    nodes = [node for node in graph.ancestors(*layers) if node.shape is not None]
+    """List the rule of every op below the nodes ``layers`` under ``method``, one of METHODS or ``auto``."""
     chosen = resolve_method(graph, layers, method)
-    return Coverage(
-        method=chosen,
-        uses=tuple(_use(graph, node, METHODS[chosen]) for node in nodes),
-        switches=count_switches(graph, layers),
-    )
+    reached = set(layers)
+    uses = []
+    for node in reversed(graph.ancestors(*layers)):
+        if node.name in reached and node.shape is not None:
+            use = _use(graph, node, METHODS[chosen])
+            uses.append(use)
+            rule = _RULES.get(use.rule)
+            reached.update(rule.reaches(node.inputs) if rule else node.inputs)
+    return Coverage(chosen, tuple(reversed(uses)), count_switches(graph, layers))
 
 
 def resolve_method(graph: OpGraph, layers: Sequence[str], method: str) -> str:
-    """``auto`` is DeconvNet where there are switches, guided backprop where there are none (Springenberg et al. 2014)."""
+    """``auto`` is DeconvNet where there are switches, else guided backprop (Springenberg et al. 2014)."""
     if method != "auto":
         if method not in METHODS:
             raise CoverageError(f"unknown method {method!r}; choose one of: auto, {', '.join(METHODS)}")

@@ -19,32 +19,29 @@ class Kind(Enum):
     SOFT_RECTIFIER = "soft rectifier: a smooth or leaky stand-in for ReLU"
     SWITCHES = "max pooling: remembers where each maximum came from"
     CONTRAST = "contrast normalisation across or around feature maps"
-    PLAIN = "differentiable op without a rule of its own"
+    PLAIN = "ordinary differentiable op"
     SELECTION = "chooses between values; may be a rectifier in disguise"
     SHAPE_ONLY = "uses the shape of its input, not its values"
 
 
 _OPS: dict[Kind, str] = {
     Kind.RECTIFIER: "relu relu6",
-    Kind.SOFT_RECTIFIER: "silu gelu hardswish mish elu celu selu leaky_relu prelu softplus log_sigmoid hardshrink softshrink",
+    Kind.SOFT_RECTIFIER: """
+        silu gelu hardswish mish elu celu selu leaky_relu prelu softplus log_sigmoid hardshrink softshrink""",
     Kind.SWITCHES: "max_pool2d adaptive_max_pool2d max_pool2d_with_indices",
-    Kind.PLAIN: (
-        # linear in the signal
-        "conv2d convolution conv_transpose2d linear addmm addbmm baddbmm matmul mm bmm einsum avg_pool2d avg_pool3d "
-        "adaptive_avg_pool2d upsample_nearest2d upsample_bilinear2d upsample_bicubic2d _upsample_bicubic2d_aa "
-        "_upsample_bilinear2d_aa pixel_shuffle pixel_unshuffle channel_shuffle grid_sampler im2col unfold "
-        # shapes
-        "view _unsafe_view reshape flatten unflatten permute transpose t squeeze unsqueeze expand expand_as repeat "
-        "clone contiguous alias detach dropout feature_dropout lift_fresh_copy to _to_copy type_as cat stack split split_with_sizes "
-        "chunk unbind slice select narrow index index_select slice_scatter select_scatter pad constant_pad_nd reflection_pad2d "
-        "replication_pad2d roll flip movedim as_strided "
-        # arithmetic
-        "add sub rsub mul div neg pow sqrt rsqrt square exp log log1p abs reciprocal mean sum var var_mean std "
-        "linalg_vector_norm norm addcmul addcdiv lerp cumsum prod amax amin max erf sin cos masked_fill "
-        # squashing and normalising
-        "sigmoid hardsigmoid tanh hardtanh clamp clamp_min clamp_max softmax _softmax log_softmax log_sum_exp batch_norm instance_norm "
-        "group_norm native_group_norm layer_norm native_layer_norm rms_norm _fused_rms_norm native_batch_norm scaled_dot_product_attention logsumexp"
-    ),
+    Kind.PLAIN: """
+        conv2d convolution conv_transpose2d linear addmm addbmm baddbmm matmul mm bmm einsum
+        avg_pool2d avg_pool3d adaptive_avg_pool2d upsample_nearest2d upsample_bilinear2d upsample_bicubic2d
+        pixel_shuffle pixel_unshuffle channel_shuffle im2col unfold
+        view _unsafe_view reshape flatten unflatten permute transpose t squeeze unsqueeze expand expand_as repeat
+        clone contiguous alias detach dropout feature_dropout lift_fresh_copy to _to_copy type_as cat stack
+        split split_with_sizes chunk unbind slice select narrow index index_select slice_scatter select_scatter
+        pad constant_pad_nd reflection_pad2d replication_pad2d roll flip movedim
+        add sub rsub mul div neg pow sqrt rsqrt square exp log log1p abs reciprocal mean sum var std
+        linalg_vector_norm norm addcmul addcdiv lerp cumsum prod amax amin erf sin cos masked_fill
+        sigmoid hardsigmoid tanh hardtanh clamp clamp_min clamp_max softmax _softmax log_softmax logsumexp
+        batch_norm instance_norm group_norm native_group_norm layer_norm native_layer_norm rms_norm
+        _fused_rms_norm native_batch_norm scaled_dot_product_attention""",
     Kind.SELECTION: "maximum minimum where threshold",
     Kind.SHAPE_ONLY: "new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like zero fill",
 }
@@ -76,9 +73,9 @@ def kind_of(graph: OpGraph, node: OpNode) -> Kind:
 def _starts_at_zero(node: OpNode) -> bool:
     """True for the many spellings of a ReLU: a clamp, hardtanh or threshold whose lower bound is 0."""
     if node.op in ("clamp", "clamp_min"):
-        return node.argument("min") == 0
+        return bool(node.argument("min") == 0)
     if node.op == "hardtanh":
-        return node.argument("min_val", -1) == 0
+        return bool(node.argument("min_val", -1) == 0)
     return node.op == "threshold" and node.argument("threshold") == 0 and node.argument("value") == 0
 
 
@@ -106,7 +103,7 @@ def _is_contrast_normalisation(graph: OpGraph, node: OpNode) -> bool:
 
 
 def _is_local_power_of(graph: OpGraph, name: str, source: str) -> bool:
-    """True if ``name`` is made from the square of ``source`` alone, by averaging over neighbours and raising to a power."""
+    """True if ``name`` comes from the square of ``source`` alone, averaged over neighbours and raised to a power."""
     ops = set()
     todo = [name]
     while todo:

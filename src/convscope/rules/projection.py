@@ -11,7 +11,7 @@ vector-Jacobian product, ``transpose``; a method is the short list of where it d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -33,6 +33,18 @@ class Step:
     unpool: str = "sum"
 
 
+def _all(inputs: Sequence[str]) -> Sequence[str]:
+    return inputs
+
+
+def _first(inputs: Sequence[str]) -> Sequence[str]:
+    return inputs[:1]
+
+
+def _none(inputs: Sequence[str]) -> Sequence[str]:
+    return inputs[:0]
+
+
 @dataclass(frozen=True)
 class Rule:
     """A named way down through one op."""
@@ -41,6 +53,8 @@ class Rule:
     apply: Callable[[Step], Signals]
     own: bool = True
     """False for the plain transpose, which every kind may use."""
+    reaches: Callable[[Sequence[str]], Sequence[str]] = _all
+    """Which of an op's inputs the signal goes on to."""
 
 
 def _transpose(step: Step) -> Signals:
@@ -73,8 +87,8 @@ TRANSPOSE = Rule("plain transpose", _transpose, own=False)
 RECTIFY = Rule("rectify the signal", _rectify)
 GUIDED = Rule("rectify the signal, then transpose", _rectify_and_transpose)
 UNPOOL = Rule("unpool by switches", _unpool)
-SKIP = Rule("skipped", _skip)
-NOTHING = Rule("carries no signal", _nothing, own=False)
+SKIP = Rule("skipped", _skip, reaches=_first)
+NOTHING = Rule("carries no signal", _nothing, own=False, reaches=_none)
 
 _COMMON = {Kind.PLAIN: TRANSPOSE, Kind.SWITCHES: UNPOOL, Kind.SHAPE_ONLY: NOTHING}
 DECONVNET = {**_COMMON, Kind.RECTIFIER: RECTIFY, Kind.SOFT_RECTIFIER: RECTIFY, Kind.CONTRAST: SKIP}

@@ -1,5 +1,7 @@
-"""Three ways back through max pooling. Where windows overlap, one input can be the maximum of several of them;
-the paper does not say how these collide, so it is a choice:
+"""Three ways back through max pooling.
+
+Where windows overlap, one input can be the maximum of several of them. The paper does not say how these collide, so it
+is a choice:
 
 - ``sum``: add them up. The exact transpose of pooling by the recorded switches, and what backpropagation does.
 - ``last``: the window that comes last in reading order wins. What `max_unpool` implementations do by accident, here in

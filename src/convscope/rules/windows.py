@@ -1,8 +1,8 @@
 """How a window passes through an op: one entry per op, and one walk from the pixels up.
 
-For every value the walk knows its ``Sight``: which two axes are rows and columns, which pixels a position can see along
-each, and whether it also depends on the whole image through a gate or a statistic. ``None`` in place of the fields means
-that positions are mixed: each sees the whole image. A superset of what is seen is still exact.
+For every value the walk knows its ``Sight``: which two axes are rows and columns, which pixels a position can see
+along each, and whether it also depends on the whole image through a gate or a statistic. ``None`` in place of the
+fields means that positions are mixed: each sees the whole image. A superset of what is seen is still exact.
 """
 
 from __future__ import annotations
@@ -188,8 +188,8 @@ def _reshape(place: Place) -> Sight:
     """Rows and columns survive a reshape that leaves both whole, e.g. a channel shuffle."""
     if place.node.shape is None:
         return WHOLE
-    found = [_same_axis(place.shape, place.node.shape, axis) for axis in place.sight.axes]
-    return WHOLE if None in found else replace(place.sight, axes=(found[0], found[1]))
+    rows, columns = (_same_axis(place.shape, place.node.shape, axis) for axis in place.sight.axes)
+    return WHOLE if rows is None or columns is None else replace(place.sight, axes=(rows, columns))
 
 
 def _same_axis(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> int | None:
@@ -238,10 +238,11 @@ _RULES: Mapping[str, Callable[[Place], Sight]] = {
     **dict.fromkeys("linear layer_norm rms_norm _fused_rms_norm".split(), _last_axes),
     **dict.fromkeys("group_norm instance_norm native_group_norm".split(), _gate),
     **dict.fromkeys(
-        "relu relu6 hardtanh clamp clamp_min clamp_max threshold silu gelu hardswish mish elu celu selu leaky_relu prelu softplus "
-        "log_sigmoid hardshrink softshrink sigmoid hardsigmoid tanh batch_norm dropout feature_dropout clone contiguous alias detach to _to_copy "
-        "add sub rsub mul div neg pow sqrt rsqrt square exp log log1p abs reciprocal erf sin cos lift_fresh_copy masked_fill "
-        "channel_shuffle cat".split(),
+        """
+        relu relu6 hardtanh clamp clamp_min clamp_max threshold silu gelu hardswish mish elu celu selu leaky_relu prelu
+        softplus log_sigmoid hardshrink softshrink sigmoid hardsigmoid tanh batch_norm dropout feature_dropout clone
+        contiguous alias detach to _to_copy lift_fresh_copy add sub rsub mul div neg pow sqrt rsqrt square exp log
+        log1p abs reciprocal erf sin cos masked_fill channel_shuffle cat""".split(),
         _point,
     ),
 }

@@ -109,8 +109,7 @@ def unit_page(catalogue: Catalogue, unit: UnitRow, tops: Sequence[TopRow], class
         pixelated=big,
         tops=tuple(top_of(catalogue, layer, row, places.get(row.rank), UNIT) for row in tops),
         classes=tuple(
-            ClassTops(name, tuple(top_of(catalogue, layer, row, None, UNIT) for row in rows))
-            for name, rows in classes
+            ClassTops(name, tuple(top_of(catalogue, layer, row, None, UNIT) for row in rows)) for name, rows in classes
         ),
         method=catalogue.method,
     )
@@ -204,9 +203,7 @@ def _model_facts(catalogue: Catalogue) -> tuple[Fact, ...]:
         Fact("architecture", model.architecture),
         Fact(
             "input: height, width, channels",
-            "\N{MULTIPLICATION SIGN}".join(
-                map(str, (model.input_height, model.input_width, model.input_channels))
-            ),
+            "\N{MULTIPLICATION SIGN}".join(map(str, (model.input_height, model.input_width, model.input_channels))),
         ),
         Fact("classes", str(len(model.classes)) if model.classes else "not known"),
     )

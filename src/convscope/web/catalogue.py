@@ -108,9 +108,7 @@ class Catalogue:
         table = self.atlas.query(_STRONGEST_CLASSES.format(layer=quoted, count=CLASSES))
         rows = [TopRow(**row) for row in table.to_pylist()]
         grouped = {
-            unit: tuple(
-                (among or "", tuple(tops)) for among, tops in groupby(group, key=lambda row: row.among)
-            )
+            unit: tuple((among or "", tuple(tops)) for among, tops in groupby(group, key=lambda row: row.among))
             for unit, group in groupby(rows, key=lambda row: row.unit)
         }
         return defaultdict(tuple, grouped)

@@ -35,9 +35,7 @@ def head_of(
     )
 
 
-def neighbours(
-    items: Sequence[Item], place: int, link: Callable[[Item], Link]
-) -> tuple[Link | None, Link | None]:
+def neighbours(items: Sequence[Item], place: int, link: Callable[[Item], Link]) -> tuple[Link | None, Link | None]:
     """Links to the items before and after ``place``."""
     before = link(items[place - 1]) if place > 0 else None
     after = link(items[place + 1]) if place + 1 < len(items) else None

@@ -11,7 +11,7 @@ from PIL import Image
 
 from convscope.atlas.reader import Projection
 from convscope.atlas.schema import LayerRow, TopRow
-from convscope.render import GREY, display_scale, to_picture
+from convscope.display import GREY, display_scale, to_picture
 from convscope.web.pages import Box
 from convscope.web.tiles import COLUMNS, card_sheet, frame_of, projection_sheet, window_of
 

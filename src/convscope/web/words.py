@@ -6,7 +6,7 @@ Sources: Zeiler & Fergus 2013 (arXiv 1311.2901), Springenberg et al. 2014 (1412.
 
 from __future__ import annotations
 
-from convscope.render import PERCENTILE
+from convscope.display import PERCENTILE
 
 TITLES = {
     "deconvnet": "DeconvNet projections",

@@ -21,9 +21,7 @@ from convscope.zoo.parts import assemble, classifier, contrast_normalisation, ov
 ONES = ("conv2", "conv4", "conv5", "fc6", "fc7")
 
 
-def alexnet(
-    *, num_classes: int = 1000, in_channels: int = 3, dropout: float = 0.5, groups: int = 2
-) -> nn.Sequential:
+def alexnet(*, num_classes: int = 1000, in_channels: int = 3, dropout: float = 0.5, groups: int = 2) -> nn.Sequential:
     """Untrained AlexNet: float [n, in_channels, 224, 224] -> logits [n, num_classes]; 60,965,224 parameters.
 
     ``groups=2`` keeps conv2, conv4 and conv5 within the maps of one processor, as published.
@@ -36,9 +34,7 @@ def alexnet_dense(*, num_classes: int = 1000, in_channels: int = 3, dropout: flo
     return alexnet(num_classes=num_classes, in_channels=in_channels, dropout=dropout, groups=1)
 
 
-def _stages(
-    num_classes: int, in_channels: int, dropout: float, groups: int
-) -> Iterator[tuple[str, nn.Module]]:
+def _stages(num_classes: int, in_channels: int, dropout: float, groups: int) -> Iterator[tuple[str, nn.Module]]:
     yield "conv1", nn.Conv2d(in_channels, 96, 11, stride=4, padding=2)
     yield "relu1", nn.ReLU()
     yield "norm1", contrast_normalisation()
