@@ -1,0 +1,236 @@
+"""Asks an atlas what each page says: one function per kind of page."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from convscope.atlas.schema import ImageRow, LayerRow, TopRow, UnitRow
+from convscope.web.catalogue import ByClass, Catalogue
+from convscope.web.pages import (
+    Appearance,
+    ClassTops,
+    Fact,
+    ImagePage,
+    ImagesPage,
+    IndexPage,
+    LayerAppearances,
+    LayerPage,
+    LayerStrip,
+    Link,
+    Rule,
+    Sprite,
+    UnitPage,
+)
+from convscope.web.parts import (
+    head_of,
+    image_link,
+    layer_facts,
+    neighbours,
+    skip_list,
+    top_of,
+    unit_card,
+)
+from convscope.web.tiles import coarse, frame_of, projection_sheet, window_of
+from convscope.web.urls import FOLDER, INDEX, UNIT
+
+SAMPLES = 8
+"""Units of a layer on the index."""
+SKIPS = 20
+"""Skipped images on the index."""
+PART = 500
+"""Images on one page of the list of images."""
+
+
+def index_page(catalogue: Catalogue) -> IndexPage:
+    """The page of the atlas."""
+    atlas, manifest = catalogue.atlas, catalogue.atlas.manifest
+    skips = skip_list(catalogue)
+    return IndexPage(
+        head=head_of(catalogue, INDEX, "Atlas", INDEX.index()),
+        name=manifest.model.spec,
+        units=sum(row.units for row in atlas.layers()),
+        layers=tuple(_strip(catalogue, row) for row in atlas.layers()),
+        method=catalogue.method,
+        model=_model_facts(catalogue),
+        data=_data_facts(catalogue),
+        notes=manifest.model.notes,
+        rules=tuple(Rule(use.op, use.kind, use.rule, use.count) for use in manifest.rules),
+        provenance=_provenance(catalogue),
+        images=Link("All images of the atlas", INDEX.images()),
+        skips=skips[:SKIPS],
+        skipped=len(skips),
+    )
+
+
+def layer_page(catalogue: Catalogue, address: str) -> LayerPage:
+    """The page of a layer; AddressError if there is none."""
+    atlas, row = catalogue.atlas, catalogue.atlas.layer(address)
+    cards = tuple(unit_card(catalogue, row, unit, FOLDER) for unit in atlas.units(address))
+    around = neighbours(
+        atlas.layers(), catalogue.places[address], lambda near: Link(near.layer, FOLDER.layer(near.layer))
+    )
+    return LayerPage(
+        head=head_of(catalogue, FOLDER, address, FOLDER.layer(address), around=around),
+        layer=layer_facts(catalogue, row, FOLDER),
+        units=cards,
+        driven=sum(card.sprite is not None for card in cards),
+        projected=sum(card.projected for card in cards),
+        labelled=any(card.best_class is not None for card in cards),
+        method=catalogue.method,
+    )
+
+
+def unit_page(catalogue: Catalogue, unit: UnitRow, tops: Sequence[TopRow], classes: ByClass = ()) -> UnitPage:
+    """The page of a unit, from its row, its strongest activations, and those of each class."""
+    layer = catalogue.atlas.layer(unit.layer)
+    big = coarse(layer, *catalogue.size, big=True)
+    ranks = sorted(catalogue.projected.get((unit.layer, unit.unit), ()))
+    places = {rank: place for place, rank in enumerate(ranks)}
+    sheet = projection_sheet(layer, *catalogue.size, count=len(ranks))
+    sprite = Sprite(UNIT.projections(unit.layer, unit.unit), sheet.width, sheet.height, big)
+    address = f"{unit.layer}:{unit.unit}"
+    around = neighbours(
+        catalogue.atlas.units(unit.layer),
+        unit.unit,
+        lambda near: Link(str(near.unit), UNIT.unit(near.layer, near.unit)),
+    )
+    trail = (Link(unit.layer, UNIT.layer(unit.layer)),)
+    return UnitPage(
+        head=head_of(catalogue, UNIT, address, UNIT.unit(unit.layer, unit.unit), trail, around),
+        address=address,
+        snippet=_snippet(catalogue, unit),
+        layer=layer_facts(catalogue, layer, UNIT),
+        unit=unit_card(catalogue, layer, unit, UNIT),
+        images=unit.images,
+        peak_std=unit.peak_std,
+        projections=sprite if ranks else None,
+        pixelated=big,
+        tops=tuple(top_of(catalogue, layer, row, places.get(row.rank), UNIT) for row in tops),
+        classes=tuple(
+            ClassTops(name, tuple(top_of(catalogue, layer, row, None, UNIT) for row in rows))
+            for name, rows in classes
+        ),
+        method=catalogue.method,
+    )
+
+
+def image_page(catalogue: Catalogue, image: int, tops: Iterable[TopRow]) -> ImagePage:
+    """The page of an image, from the activations with which it is among the strongest of a unit."""
+    row = catalogue.atlas.image(image)
+    ordered = sorted(tops, key=lambda top: (catalogue.places[top.layer], top.unit, top.rank))
+    place = bisect_left(catalogue.shown, image)
+    return ImagePage(
+        head=head_of(
+            catalogue,
+            FOLDER,
+            row.name,
+            FOLDER.image(image),
+            (Link("Images", FOLDER.images(place // PART)),),
+            neighbours(catalogue.shown, place, lambda near: Link(f"image {near}", FOLDER.image(near))),
+        ),
+        image=image_link(catalogue, image, FOLDER),
+        size=_size(row),
+        count=len({(top.layer, top.unit) for top in ordered}),
+        layers=tuple(
+            LayerAppearances(Link(layer, FOLDER.layer(layer)), _appearances(catalogue, layer, group))
+            for layer, group in groupby(ordered, key=lambda top: top.layer)
+        ),
+    )
+
+
+def images_page(catalogue: Catalogue, part: int = 0) -> ImagesPage:
+    """Part of the list of images, counted from 0."""
+    parts = parts_of(catalogue)
+    around = neighbours(range(parts), part, lambda near: Link(f"part {near + 1}", FOLDER.images(near)))
+    chosen = catalogue.shown[part * PART : (part + 1) * PART]
+    return ImagesPage(
+        head=head_of(catalogue, FOLDER, "Images", FOLDER.images(part), around=around),
+        part=part + 1,
+        parts=parts,
+        count=len(catalogue.shown),
+        images=tuple(image_link(catalogue, image, FOLDER) for image in chosen),
+        skips=skip_list(catalogue) if part == 0 else (),
+    )
+
+
+def parts_of(catalogue: Catalogue) -> int:
+    """Pages that the list of images takes; one even if it is empty."""
+    return max(1, -(-len(catalogue.shown) // PART))
+
+
+def _strip(catalogue: Catalogue, row: LayerRow) -> LayerStrip:
+    living = [unit for unit in catalogue.atlas.units(row.layer) if (row.layer, unit.unit) in catalogue.driven]
+    count = min(SAMPLES, len(living))
+    chosen = [living[(2 * n + 1) * len(living) // (2 * count)] for n in range(count)]
+    cards = tuple(unit_card(catalogue, row, unit, INDEX) for unit in chosen)
+    return LayerStrip(layer_facts(catalogue, row, INDEX), cards)
+
+
+def _appearances(catalogue: Catalogue, layer: str, tops: Iterable[TopRow]) -> tuple[Appearance, ...]:
+    row = catalogue.atlas.layer(layer)
+    big = coarse(row, *catalogue.size, big=True)
+    return tuple(
+        Appearance(
+            unit=top.unit,
+            href=FOLDER.unit(layer, top.unit),
+            rank=top.rank,
+            value=top.value,
+            window=window_of(top),
+            frame=frame_of(top, row, *catalogue.size),
+            pixelated=big,
+        )
+        for top in tops
+    )
+
+
+def _size(row: ImageRow) -> str:
+    return f"{row.width}\N{MULTIPLICATION SIGN}{row.height}" if row.width and row.height else "unknown"
+
+
+def _snippet(catalogue: Catalogue, unit: UnitRow) -> str:
+    return (
+        "from convscope.atlas.reader import Atlas\n\n"
+        f"atlas = Atlas.open({catalogue.atlas.path.name!r})\n"
+        f"strongest = atlas.top({unit.layer!r}, {unit.unit})\n"
+        f"projection = atlas.projection({unit.layer!r}, {unit.unit}, rank=0)"
+    )
+
+
+def _model_facts(catalogue: Catalogue) -> tuple[Fact, ...]:
+    model = catalogue.atlas.manifest.model
+    return (
+        Fact("architecture", model.architecture),
+        Fact(
+            "input: height, width, channels",
+            "\N{MULTIPLICATION SIGN}".join(
+                map(str, (model.input_height, model.input_width, model.input_channels))
+            ),
+        ),
+        Fact("classes", str(len(model.classes)) if model.classes else "not known"),
+    )
+
+
+def _data_facts(catalogue: Catalogue) -> tuple[Fact, ...]:
+    data = catalogue.atlas.manifest.data
+    return (
+        Fact("images", data.name),
+        Fact("in the set", str(data.images)),
+        Fact("skipped", str(data.skipped)),
+        Fact("labelled classes", str(len(data.classes)) if data.classes else "no labels"),
+    )
+
+
+def _provenance(catalogue: Catalogue) -> tuple[Fact, ...]:
+    manifest = catalogue.atlas.manifest
+    settings = manifest.settings
+    return (
+        Fact("made", manifest.created),
+        Fact("key", manifest.key),
+        Fact("weights", manifest.model.digest),
+        Fact("data set", manifest.data.digest),
+        Fact("activations per unit", f"{settings.top}, {settings.per_image} per image"),
+        Fact("unpooling", settings.unpool),
+        *(Fact(name, version) for name, version in sorted(manifest.versions.items())),
+    )

@@ -1,0 +1,116 @@
+"""What many pages ask of an atlas, read once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+from convscope.atlas.reader import Atlas
+from convscope.atlas.schema import LayerRow, TopRow
+from convscope.errors import AtlasFormatError
+from convscope.web.pages import Method
+from convscope.web.urls import SUFFIXES
+from convscope.web.words import LIMITS, SCALING, SENTENCES, TITLES
+
+CLASSES = 12
+"""Classes on a unit's page: those that drive it most."""
+
+_STRONGEST_CLASSES = """
+SELECT * EXCLUDE (best, place) FROM (
+  SELECT *, dense_rank() OVER (PARTITION BY unit ORDER BY best DESC, among) AS place FROM (
+    SELECT *, max(value) OVER (PARTITION BY unit, among) AS best FROM top
+    WHERE layer = {layer} AND among IS NOT NULL
+  )
+) WHERE place <= {count} ORDER BY unit, place, rank
+"""
+
+ByClass = tuple[tuple[str, tuple[TopRow, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """Format and size of a stored picture."""
+
+    encoding: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """An atlas, with answers about all of it that are kept; AtlasFormatError where it makes no sense."""
+
+    atlas: Atlas
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the model's input."""
+        model = self.atlas.manifest.model
+        return model.input_height, model.input_width
+
+    @cached_property
+    def method(self) -> Method:
+        """How the pictures were made, in words."""
+        name = self.atlas.manifest.method
+        if name not in TITLES:
+            raise AtlasFormatError(f"manifest.json, method: {name!r} is none of {', '.join(sorted(TITLES))}.")
+        return Method(name, TITLES[name], SENTENCES[name], LIMITS[name], SCALING, self.atlas.manifest.notes)
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Place of each layer in the order from input to output, from 0."""
+        return {row.layer: place for place, row in enumerate(self.atlas.layers())}
+
+    @cached_property
+    def dead(self) -> Mapping[str, int]:
+        """Number of dead units of each layer."""
+        return {name: sum(unit.dead for unit in self.atlas.units(name)) for name in self.places}
+
+    @cached_property
+    def shots(self) -> Mapping[int, Shot]:
+        """The stored pictures, by image."""
+        table = self.atlas.query("SELECT image, format, width, height FROM pictures ORDER BY image")
+        found = {row["image"]: Shot(row["format"], row["width"], row["height"]) for row in table.to_pylist()}
+        for image, shot in found.items():
+            if shot.encoding not in SUFFIXES:
+                raise AtlasFormatError(
+                    f"pictures, image {image}, column format: {shot.encoding!r} is neither jpeg nor png."
+                )
+        return found
+
+    @cached_property
+    def shown(self) -> tuple[int, ...]:
+        """The images that have a page: they have a picture, or are among the strongest of some unit."""
+        table = self.atlas.query("SELECT DISTINCT image FROM top")
+        return tuple(sorted({*table.column("image").to_pylist(), *self.shots}))
+
+    @cached_property
+    def projected(self) -> Mapping[tuple[str, int], frozenset[int]]:
+        """Ranks of the activations that have projections, by layer and unit."""
+        table = self.atlas.query("SELECT DISTINCT layer, unit, rank FROM projections")
+        found = defaultdict(set)
+        for row in table.to_pylist():
+            found[row["layer"], row["unit"]].add(row["rank"])
+        return {key: frozenset(ranks) for key, ranks in found.items()}
+
+    @cached_property
+    def driven(self) -> frozenset[tuple[str, int]]:
+        """Layer and unit of all units that have top activations."""
+        table = self.atlas.query("SELECT DISTINCT layer, unit FROM top WHERE among IS NULL")
+        return frozenset((row["layer"], row["unit"]) for row in table.to_pylist())
+
+    def classes_of_layer(self, layer: LayerRow) -> Mapping[int, ByClass]:
+        """Per unit, the strongest activations within the ``CLASSES`` classes that drive it most."""
+        quoted = "'" + layer.layer.replace("'", "''") + "'"
+        table = self.atlas.query(_STRONGEST_CLASSES.format(layer=quoted, count=CLASSES))
+        rows = [TopRow(**row) for row in table.to_pylist()]
+        grouped = {
+            unit: tuple(
+                (among or "", tuple(tops)) for among, tops in groupby(group, key=lambda row: row.among)
+            )
+            for unit, group in groupby(rows, key=lambda row: row.unit)
+        }
+        return defaultdict(tuple, grouped)

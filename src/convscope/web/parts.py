@@ -1,0 +1,112 @@
+"""Parts that several pages are made of, from rows of the atlas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from convscope.atlas.schema import LayerRow, TopRow, UnitRow
+from convscope.web.catalogue import Catalogue
+from convscope.web.pages import Head, ImageLink, LayerFacts, Link, Picture, Skip, Sprite, Top, UnitCard
+from convscope.web.tiles import card_sheet, coarse, frame_of, is_whole, projection_sheet, window_of
+from convscope.web.urls import Urls, json_of
+
+Item = TypeVar("Item")
+
+
+def head_of(
+    catalogue: Catalogue,
+    urls: Urls,
+    title: str,
+    page: str,
+    trail: tuple[Link, ...] = (),
+    around: tuple[Link | None, Link | None] = (None, None),
+) -> Head:
+    """What all pages share; ``page`` is its own address, ``trail`` what lies between it and the index."""
+    spec = catalogue.atlas.manifest.model.spec
+    return Head(
+        title=f"{title} \N{MIDDLE DOT} {spec}",
+        style=urls.static("style.css"),
+        script=urls.static("script.js"),
+        json=json_of(page),
+        trail=(Link(spec, urls.index()), *trail),
+        previous=around[0],
+        next=around[1],
+    )
+
+
+def neighbours(
+    items: Sequence[Item], place: int, link: Callable[[Item], Link]
+) -> tuple[Link | None, Link | None]:
+    """Links to the items before and after ``place``."""
+    before = link(items[place - 1]) if place > 0 else None
+    after = link(items[place + 1]) if place + 1 < len(items) else None
+    return before, after
+
+
+def layer_facts(catalogue: Catalogue, row: LayerRow, urls: Urls) -> LayerFacts:
+    """A layer in words and numbers."""
+    return LayerFacts(
+        address=row.layer,
+        href=urls.layer(row.layer),
+        op=row.op,
+        units=row.units,
+        dead=catalogue.dead[row.layer],
+        height=row.height,
+        width=row.width,
+        field_height=row.field_height,
+        field_width=row.field_width,
+        stride_y=row.stride_y,
+        stride_x=row.stride_x,
+        whole=is_whole(row, *catalogue.size),
+        gated=row.gated,
+    )
+
+
+def unit_card(catalogue: Catalogue, layer: LayerRow, unit: UnitRow, urls: Urls) -> UnitCard:
+    """A unit in a list of units."""
+    key = (layer.layer, unit.unit)
+    projected = key in catalogue.projected
+    sheet = card_sheet(layer, *catalogue.size, projected=projected)
+    sprite = Sprite(urls.card(*key), sheet.width, sheet.height, coarse(layer, *catalogue.size, big=False))
+    return UnitCard(
+        unit=unit.unit,
+        href=urls.unit(*key),
+        sprite=sprite if key in catalogue.driven else None,
+        projected=projected,
+        peak_max=unit.peak_max,
+        peak_mean=unit.peak_mean,
+        active=unit.active,
+        dead=unit.dead,
+        best_class=unit.best_class,
+        selectivity=unit.selectivity,
+    )
+
+
+def image_link(catalogue: Catalogue, image: int, urls: Urls) -> ImageLink:
+    """An image, wherever it is mentioned; AddressError if there is none."""
+    row = catalogue.atlas.image(image)
+    shot = catalogue.shots.get(image)
+    picture = Picture(urls.picture(image, shot.encoding), shot.width, shot.height) if shot else None
+    return ImageLink(image, row.name, row.label, urls.image(image), picture)
+
+
+def top_of(catalogue: Catalogue, layer: LayerRow, row: TopRow, place: int | None, urls: Urls) -> Top:
+    """One activation; ``place`` is that of its projection in the unit's sprite, None if it has none."""
+    sheet = projection_sheet(layer, *catalogue.size, count=1)
+    return Top(
+        rank=row.rank,
+        value=row.value,
+        y=row.y,
+        x=row.x,
+        image=image_link(catalogue, row.image, urls),
+        window=window_of(row),
+        frame=frame_of(row, layer, *catalogue.size),
+        clipped=row.clipped,
+        cell=None if place is None else sheet.box(place),
+    )
+
+
+def skip_list(catalogue: Catalogue) -> tuple[Skip, ...]:
+    """The images that were left out."""
+    return tuple(Skip(row.image, row.name, row.skipped or "") for row in catalogue.atlas.skipped())

@@ -1,0 +1,87 @@
+"""A small exported site, one with hostile names, and a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from convscope.atlas.reader import Atlas
+from convscope.web.site import export_site
+from tests.atlas.make import make_atlas
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOSTILE = "../../x\"'><script>document.title='owned'</script>#1 \N{SNOWMAN}/é"
+SIZES = ((360, 740), (1440, 900))
+
+
+@dataclass(frozen=True)
+class Site:
+    """An atlas and its pages."""
+
+    atlas: Atlas
+    folder: Path
+
+    def address(self, name: str) -> str:
+        return f"{self.folder.as_uri()}/{name}"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Three layers, one of them with a hostile address."""
+    folder = tmp_path_factory.mktemp("web")
+    layers = (("features.0", 12), ("features.3", 8), (HOSTILE, 3))
+    atlas = Atlas.open(make_atlas(folder / "atlas", layers=layers, per_class=3))
+    export_site(atlas, folder / "site")
+    return Site(atlas, folder / "site")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.is_file():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Visit:
+    """A page in the browser and all that it complained about or asked for."""
+
+    page: Page
+    complaints: list[str]
+    requests: list[str]
+
+
+def complain(visit: Visit, request: Request) -> None:
+    # A picture that is still loading when the reader moves on is aborted, which is no fault of the page.
+    if request.failure != "net::ERR_ABORTED":
+        visit.complaints.append(f"{request.failure}: {request.url}")
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    page = browser.new_page()
+    found = Visit(page, [], [])
+    page.on("console", lambda message: found.complaints.append(message.text))
+    page.on("pageerror", lambda error: found.complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complain(found, request))
+    page.on("request", lambda request: found.requests.append(request.url))
+    yield found
+    page.close()
+    assert found.complaints == []
+    assert all(url.startswith(("file://", "data:,")) for url in found.requests), found.requests
