@@ -12,22 +12,9 @@ from PIL import Image
 from convscope.atlas.projection import Projection
 from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import TopRow
+from convscope.display import GREY, PAPER, WHITE, display_scale, fit, grid, to_picture, to_png
 from convscope.errors import AddressError
-from convscope.render import (
-    GREY,
-    PAPER,
-    WHITE,
-    contact_sheet,
-    crop,
-    crop_projection,
-    display_scale,
-    fit,
-    grid,
-    to_picture,
-    to_png,
-    unit_block,
-    unit_tiles,
-)
+from convscope.render import contact_sheet, crop, crop_projection, unit_block, unit_tiles
 from tests.atlas.make import make_atlas
 
 
@@ -151,10 +138,7 @@ def test_block_has_projections_left_and_patches_right() -> None:
 
 def test_tiles_share_one_scale_and_keep_the_place_of_what_is_missing() -> None:
     weak, strong = np.full((4, 4, 3), 0.5, np.float32), np.full((4, 4, 3), -1, np.float32)
-    made = {
-        rank: Projection("conv", 0, rank, 0, "gradient", 0, 0, pixels)
-        for rank, pixels in ((0, weak), (2, strong))
-    }
+    made = {rank: Projection("conv", 0, rank, 0, "gradient", 0, 0, pixels) for rank, pixels in ((0, weak), (2, strong))}
     tiles = unit_tiles([row(0, 0, 4, 4, rank) for rank in range(3)], list(made.values()), 8)
     assert [tile[0, 0, 0] for tile in tiles] == [128 + 64, PAPER, 1]
 
@@ -202,9 +186,7 @@ def test_dead_unit_and_empty_sheet(atlas: Atlas) -> None:
 
 
 def test_sheet_of_patches_alone_says_so(tmp_path: Path) -> None:
-    kept, without = (
-        Atlas.open(make_atlas(tmp_path / raw, raw=raw, top=4, channels=1)) for raw in ("float16", "none")
-    )
+    kept, without = (Atlas.open(make_atlas(tmp_path / raw, raw=raw, top=4, channels=1)) for raw in ("float16", "none"))
     first, second = (np.asarray(contact_sheet(atlas, "features.0", [0])) for atlas in (kept, without))
     assert first.shape == second.shape
     tops = without.top("features.0", 0)

@@ -11,6 +11,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -84,11 +85,11 @@ def contact_sheet(
     tops = atlas.top_of_layer(layer)
     if units is None:
         wanted = {unit: rows for unit, rows in tops.items() if rows}
-        found: Iterable[tuple[int, Sequence[Projection]]] = atlas.projections_of_layer(layer)
     else:
         wanted = {unit: tops[unit] for unit in (atlas.unit(layer, unit).unit for unit in units)}
-        found = ((unit, _projections_of(atlas, rows)) for unit, rows in wanted.items())
-    projections = {unit: unit_tiles(tops[unit], some, tile) for unit, some in found if some}
+    last = max(wanted, default=-1)
+    found = takewhile(lambda item: item[0] <= last, atlas.projections_of_layer(layer))
+    projections = {unit: unit_tiles(tops[unit], some, tile) for unit, some in found if unit in wanted}
     patches = _patch_tiles(atlas, wanted, tile)
     side = math.ceil(math.sqrt(atlas.manifest.settings.top))
     blocks = []
@@ -97,11 +98,6 @@ def contact_sheet(
         pixels = unit_block(projections.get(unit, empty), patches[unit] or empty, side)
         blocks.append(_Block(f"unit {unit}", _remark(rows, unit in projections), pixels))
     return _draw(_heading(atlas, layer, len(blocks)), blocks, columns)
-
-
-def _projections_of(atlas: Atlas, rows: Sequence[TopRow]) -> list[Projection]:
-    found = (atlas.projection(row.layer, row.unit, row.rank) for row in rows)
-    return [projection for projection in found if projection is not None]
 
 
 def _patch_tiles(atlas: Atlas, tops: Mapping[int, Sequence[TopRow]], tile: int) -> dict[int, list[Picture]]:

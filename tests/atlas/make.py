@@ -36,9 +36,7 @@ def make_manifest(
     classes = CLASSES if labelled else ()
     settings = Settings(tuple(layers), top, "one", per_class, "auto", "sum", None, raw)
     return Manifest(
-        model=ModelFacts(
-            "zfnet", "a1" * 32, "ZFNet", size, size, channels, ("tabby", "beagle"), ("random weights",)
-        ),
+        model=ModelFacts("zfnet", "a1" * 32, "ZFNet", size, size, channels, ("tabby", "beagle"), ("random weights",)),
         data=DataFacts("photographs", "b2" * 32, images, skipped, classes),
         settings=settings,
         method="deconvnet",
@@ -77,18 +75,14 @@ def make_atlas(
     The last image is skipped; the last unit of every layer is dead and has no top activations.
     """
     generator = np.random.default_rng(seed)
-    manifest = make_manifest(
-        [layer for layer, _ in layers], images, size, top, per_class, labelled, raw, channels
-    )
+    manifest = make_manifest([layer for layer, _ in layers], images, size, top, per_class, labelled, raw, channels)
     fields = fields_of(len(layers))
     with open_for_writing(path, manifest.provenance):
         write_table(path, "images", image_rows(images, size, labelled))
         write_table(path, "pictures", picture_rows(images - 1, size, channels, generator), part="0")
         rows = [layer_row(depth, *layers[depth], fields[depth], size) for depth in range(len(layers))]
         write_table(path, "layers", rows)
-        write_table(
-            path, "units", [unit_row(row, u, images - 1, labelled) for row in rows for u in range(row.units)]
-        )
+        write_table(path, "units", [unit_row(row, u, images - 1, labelled) for row in rows for u in range(row.units)])
         groups = (None, *(CLASSES if labelled and per_class else ()))
         tops = [
             row
@@ -123,17 +117,13 @@ def fields_of(layers: int) -> list[Field]:
 
 def image_rows(images: int, size: int, labelled: bool) -> list[ImageRow]:
     used = [
-        ImageRow(
-            i, f"{CLASSES[i % 2]}/{i:03d}.jpg", CLASSES[i % 2] if labelled else None, size + i, size, None
-        )
+        ImageRow(i, f"{CLASSES[i % 2]}/{i:03d}.jpg", CLASSES[i % 2] if labelled else None, size + i, size, None)
         for i in range(images - 1)
     ]
     return [*used, ImageRow(images - 1, "broken.jpg", None, None, None, "the file ends too early")]
 
 
-def picture_rows(
-    images: int, size: int, channels: int, generator: np.random.Generator
-) -> Iterator[PictureRow]:
+def picture_rows(images: int, size: int, channels: int, generator: np.random.Generator) -> Iterator[PictureRow]:
     for image in range(images):
         pixels = (128 + 60 * smooth(generator, size, size, channels)).clip(0, 255).astype(np.uint8)
         encoded = io.BytesIO()
@@ -173,11 +163,7 @@ def top_rows(
         )  # fmt: skip
 
 
-def projection_rows(
-    tops: Sequence[TopRow], channels: int, generator: np.random.Generator
-) -> Iterator[ProjectionRow]:
+def projection_rows(tops: Sequence[TopRow], channels: int, generator: np.random.Generator) -> Iterator[ProjectionRow]:
     for row in tops:
         pixels = smooth(generator, row.bottom - row.top, row.right - row.left, channels)
-        yield Projection(
-            row.layer, row.unit, row.rank, row.image, "deconvnet", row.top, row.left, pixels
-        ).pack()
+        yield Projection(row.layer, row.unit, row.rank, row.image, "deconvnet", row.top, row.left, pixels).pack()

@@ -12,9 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "atlas-format.md"
 
 
 def test_page_is_fresh() -> None:
-    assert PAGE.read_text("utf-8") == document(), (
-        "run: python -m convscope.atlas.document > docs/atlas-format.md"
-    )
+    assert PAGE.read_text("utf-8") == document(), "run: python -m convscope.atlas.document > docs/atlas-format.md"
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -58,9 +58,7 @@ def test_non_finite_pixels_are_refused(value: float) -> None:
 def test_layout_is_little_endian_row_major() -> None:
     pixels = np.arange(6, dtype=np.float32).reshape(1, 2, 3) / np.float32(8)
     values = projection(pixels).pack().values
-    assert np.frombuffer(values, "<f2").tolist() == [
-        i / 5 if i in (0, 5) else np.float16(i / 5) for i in range(6)
-    ]
+    assert np.frombuffer(values, "<f2").tolist() == [i / 5 if i in (0, 5) else np.float16(i / 5) for i in range(6)]
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,7 @@ def test_every_top_row_is_found_where_it_belongs(atlas: Atlas) -> None:
 
 def test_top_of_layer_and_of_image_agree_with_top(atlas: Atlas) -> None:
     by_layer = {
-        (layer.layer, unit): rows
-        for layer in atlas.layers()
-        for unit, rows in atlas.top_of_layer(layer.layer).items()
+        (layer.layer, unit): rows for layer in atlas.layers() for unit, rows in atlas.top_of_layer(layer.layer).items()
     }
     assert set(by_layer) == {(row.layer, u.unit) for row in atlas.layers() for u in atlas.units(row.layer)}
     assert all(rows == atlas.top(*key) for key, rows in by_layer.items())
@@ -138,9 +136,7 @@ def test_missing_and_mistyped_columns_are_named(tmp_path: Path) -> None:
     table = pq.read_table(path)
     where = table.schema.get_field_index("rank")
     pq.write_table(table.set_column(where, "rank", table["rank"].cast("int64")).drop_columns(["peak"]), path)
-    with pytest.raises(
-        AtlasFormatError, match=r"000\.parquet: column rank is int64, expected int32; column peak"
-    ):
+    with pytest.raises(AtlasFormatError, match=r"000\.parquet: column rank is int64, expected int32; column peak"):
         Atlas.open(tmp_path)
 
 
@@ -235,9 +231,7 @@ def test_query_joins_tables(atlas: Atlas) -> None:
         "WHERE layer = 'features.0' AND among IS NULL AND label = 'cat' GROUP BY unit ORDER BY unit"
     )
     labels = {row.image: row.label for row in atlas.images()}
-    expected = {
-        u: sum(labels[r.image] == "cat" for r in rows) for u, rows in atlas.top_of_layer("features.0").items()
-    }
+    expected = {u: sum(labels[r.image] == "cat" for r in rows) for u, rows in atlas.top_of_layer("features.0").items()}
     found = {row["unit"]: row["cats"] for row in atlas.query(sql).to_pylist()}
     assert found == {unit: cats for unit, cats in expected.items() if cats}
 

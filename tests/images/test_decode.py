@@ -224,9 +224,7 @@ def test_flipped_bytes_decode_or_raise_image_error() -> None:
                 assert decode(broken.tobytes(), GREY).ndim == 3
 
 
-@pytest.mark.parametrize(
-    "content", [b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"\0" * 99]
-)
+@pytest.mark.parametrize("content", [b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"\0" * 99])
 def test_not_an_image(content: bytes) -> None:
     with pytest.raises(ImageError, match="not an image that can be read"):
         decode(content, GREY)

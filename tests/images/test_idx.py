@@ -125,17 +125,13 @@ def test_counts_that_differ(folder: Path) -> None:
         ImageSet.open(folder)
 
 
-@pytest.mark.skipif(
-    not REAL.is_dir(), reason="Fashion-MNIST is not installed (Debian: dataset-fashion-mnist)"
-)
+@pytest.mark.skipif(not REAL.is_dir(), reason="Fashion-MNIST is not installed (Debian: dataset-fashion-mnist)")
 def test_real_fashion_mnist() -> None:
     images = ImageSet.open(REAL)
     assert len(images) == 70_000
     assert images.classes == idx.FASHION_MNIST
     assert (images.names[0], images.names[-1]) == ("t10k/0", "train/59999")
-    assert {label: images.labels.count(label) for label in images.classes} == dict.fromkeys(
-        images.classes, 7000
-    )
+    assert {label: images.labels.count(label) for label in images.classes} == dict.fromkeys(images.classes, 7000)
     raw = gzip.decompress((REAL / "t10k-images-idx3-ubyte.gz").read_bytes())
     np.testing.assert_array_equal(images.read(7).ravel(), np.frombuffer(raw, np.uint8)[16 + 784 * 7 :][:784])
     assert images.head(100).digest == ImageSet.open(REAL / "t10k-images-idx3-ubyte.gz").head(100).digest

@@ -43,8 +43,7 @@ def test_hugging_face_layout(tmp_path: Path) -> None:
     path = write(
         tmp_path / "train.parquet",
         metadata={"info": {"features": features}},
-        image=[{"bytes": file, "path": "x.png"} for file in FILES[:5]]
-        + [{"bytes": None, "path": "x.png"}, None],
+        image=[{"bytes": file, "path": "x.png"} for file in FILES[:5]] + [{"bytes": None, "path": "x.png"}, None],
         label=[2, 0, 0, None, -1, 1, 1],
     )
     images = ImageSet.open(path)
@@ -58,12 +57,8 @@ def test_hugging_face_layout(tmp_path: Path) -> None:
 
 def test_layouts_agree(tmp_path: Path) -> None:
     labels = [10, 9, 2, 2, 9, 10, 2]
-    plain = ImageSet.open(
-        write(tmp_path / "a.parquet", image=pa.array(FILES, pa.large_binary()), label=labels)
-    )
-    struct = ImageSet.open(
-        write(tmp_path / "b.parquet", 2, image=[{"bytes": file} for file in FILES], label=labels)
-    )
+    plain = ImageSet.open(write(tmp_path / "a.parquet", image=pa.array(FILES, pa.large_binary()), label=labels))
+    struct = ImageSet.open(write(tmp_path / "b.parquet", 2, image=[{"bytes": file} for file in FILES], label=labels))
     assert plain.digest == struct.digest
     assert plain.classes == ("2", "9", "10")
     assert plain.labels[:3] == ("10", "9", "2")
@@ -100,9 +95,7 @@ def test_file_changed_meanwhile(tmp_path: Path) -> None:
 
 def test_damaged_page_is_a_skip(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    pq.write_table(
-        pa.table({"image": FILES}), path, row_group_size=1, compression="snappy", use_dictionary=False
-    )
+    pq.write_table(pa.table({"image": FILES}), path, row_group_size=1, compression="snappy", use_dictionary=False)
     content = bytearray(path.read_bytes())
     content[4:300] = bytes(296)
     path.write_bytes(content)

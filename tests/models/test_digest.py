@@ -12,9 +12,7 @@ from convscope.errors import ModelError
 from convscope.models import load_model
 from convscope.models.digest import digest_of
 
-PROGRAM = (
-    "from convscope.models import load_model; print(load_model('torchvision:squeezenet1_1@none').digest)"
-)
+PROGRAM = "from convscope.models import load_model; print(load_model('torchvision:squeezenet1_1@none').digest)"
 
 
 def test_the_digest_is_the_same_in_another_process_and_after_other_draws() -> None:

@@ -12,15 +12,10 @@ def state_of(net: nn.Module) -> dict[str, Tensor]:
 
 
 def equal(left: nn.Module, right: nn.Module) -> bool:
-    return all(
-        torch.equal(a, b)
-        for a, b in zip(left.state_dict().values(), right.state_dict().values(), strict=True)
-    )
+    return all(torch.equal(a, b) for a, b in zip(left.state_dict().values(), right.state_dict().values(), strict=True))
 
 
-@pytest.mark.parametrize(
-    "prefix", ["", "module.", "model.", "_orig_mod.", "model._orig_mod.", "module.module."]
-)
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "_orig_mod.", "model._orig_mod.", "module.module."])
 def test_weights_fit_whatever_wrapper_they_were_saved_from(net: nn.Module, prefix: str) -> None:
     other = small_net()
     assert not equal(net, other)
@@ -73,9 +68,7 @@ def test_old_names_of_densenet_layers_are_understood() -> None:
         return nn.ModuleDict({"denselayer1": layer})
 
     source, target = block(), block()
-    old = {
-        name.replace("norm1", "norm.1").replace("conv2", "conv.2"): e for name, e in state_of(source).items()
-    }
+    old = {name.replace("norm1", "norm.1").replace("conv2", "conv.2"): e for name, e in state_of(source).items()}
     assert "denselayer1.conv.2.weight" in old
     fit(target, old, (), "w.pth")
     assert equal(source, target)

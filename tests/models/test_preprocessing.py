@@ -37,9 +37,7 @@ def torchvision_view(preset: Preprocessing, image: Image.Image) -> np.ndarray:
 
 @pytest.mark.parametrize("preset", PRESETS, ids=str)
 @pytest.mark.parametrize("turned", [False, True])
-def test_view_equals_torchvision_bit_for_bit(
-    preset: Preprocessing, turned: bool, picture: np.ndarray
-) -> None:
+def test_view_equals_torchvision_bit_for_bit(preset: Preprocessing, turned: bool, picture: np.ndarray) -> None:
     colour = np.ascontiguousarray(picture.swapaxes(0, 1)) if turned else picture
     seen = preset.view(colour)
     assert seen.dtype == np.uint8

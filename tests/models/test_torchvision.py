@@ -77,9 +77,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_without_the_internet_the_error_says_what_to_do(
-    hub: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_the_internet_the_error_says_what_to_do(hub: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ModelError, match=r"could not be downloaded .*squeezenet1_1@none"):
         load_model("torchvision:squeezenet1_1")
     assert capsys.readouterr().out == ""

@@ -115,9 +115,7 @@ def test_nothing_found_is_an_error_that_helps(
     assert not (tmp_path / "images").exists()
 
 
-def test_same_content_is_taken_once(
-    demo: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_same_content_is_taken_once(demo: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "data"
     data.mkdir()
     for name in ("coffee.png", "chelsea.png"):

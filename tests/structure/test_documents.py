@@ -76,11 +76,7 @@ def make_targets() -> set[str]:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_make_targets_exist(path: Path) -> None:
-    named = {
-        name
-        for example in examples(path, "sh")
-        for name in re.findall(r"^make ([a-z]+)", example, re.MULTILINE)
-    }
+    named = {name for example in examples(path, "sh") for name in re.findall(r"^make ([a-z]+)", example, re.MULTILINE)}
     assert named <= make_targets()
 
 
@@ -102,7 +98,5 @@ def test_expected_files_are_still_missing() -> None:
 @pytest.mark.skipif("convscope.cli" not in project(), reason="the command line is not part of this tree yet")
 def test_every_command_has_its_heading() -> None:
     commands = set(vars(get_command(import_module("convscope.cli").app))["commands"])
-    headings = set(
-        re.findall(r"^## `convscope ([a-z-]+)", (ROOT / "docs/commands.md").read_text(), re.MULTILINE)
-    )
+    headings = set(re.findall(r"^## `convscope ([a-z-]+)", (ROOT / "docs/commands.md").read_text(), re.MULTILINE))
     assert commands == headings

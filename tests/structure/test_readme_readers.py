@@ -35,9 +35,7 @@ def atlas(tmp_path: Path) -> Path:
         "images": row("images", name="owl.png"),
         "units": row("units", layer="conv", active=0.5),
         "top": row("top", layer="conv", among=None, value=3.0),
-        "projections/part-0": row(
-            "projections", layer="conv", height=2, width=4, channels=3, peak=peak, values=stored
-        ),
+        "projections/part-0": row("projections", layer="conv", height=2, width=4, channels=3, peak=peak, values=stored),
     }
     for name, table in tables.items():
         pq.write_table(table, folder / f"{name}.parquet")

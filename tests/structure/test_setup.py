@@ -78,9 +78,7 @@ def test_root_installs_what_is_missing_without_questions(checkout: Path) -> None
 
 
 def test_stale_lists_are_fetched_once(checkout: Path) -> None:
-    stand_ins(
-        checkout, 0, 'case "$*" in *update*) touch fresh ;; esac', "[ -e fresh ] || exit 100", INSTALL_EACH
-    )
+    stand_ins(checkout, 0, 'case "$*" in *update*) touch fresh ;; esac', "[ -e fresh ] || exit 100", INSTALL_EACH)
     result = run(checkout, PROVIDE)
     assert "without" not in result.stdout
     assert (checkout / "calls").read_text().count(" update") == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from convscope.web.urls import INDEX
 from tests.web.conftest import HOSTILE, SIZES, Site, Visit
@@ -24,9 +24,7 @@ PAGES = {
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_opens_from_disk_and_fits(
-    site: Site, visit: Visit, name: str, width: int, height: int
-) -> None:
+def test_a_page_opens_from_disk_and_fits(site: Site, visit: Visit, name: str, width: int, height: int) -> None:
     page = visit.page
     page.set_viewport_size({"width": width, "height": height})
     page.goto(site.address(PAGES[name]))
@@ -41,11 +39,15 @@ def test_a_page_opens_from_disk_and_fits(
     assert visit.requests
 
 
+def press(page: Page, key: str) -> None:
+    """Press a key once the page's script, which is deferred, listens."""
+    page.wait_for_load_state()
+    page.keyboard.press(key)
+
+
 def cards(visit: Visit) -> list[int]:
     """Shown units of a layer's page, in order."""
-    return [
-        int(card.get_attribute("data-unit") or "") for card in visit.page.locator("#units > li:visible").all()
-    ]
+    return [int(card.get_attribute("data-unit") or "") for card in visit.page.locator("#units > li:visible").all()]
 
 
 def test_a_layer_is_sorted_and_filtered(site: Site, visit: Visit) -> None:
@@ -88,29 +90,29 @@ def test_an_address_with_nonsense_is_ignored(site: Site, visit: Visit) -> None:
 def test_keys_lead_from_unit_to_unit_and_up(site: Site, visit: Visit) -> None:
     page = visit.page
     page.goto(site.address(INDEX.unit("features.0", 0)))
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowLeft")
+    press(page, "ArrowRight")
     expect(page.locator("#address")).to_have_text("features.0:1")
-    page.keyboard.press("ArrowLeft")
+    press(page, "ArrowLeft")
     expect(page.locator("#address")).to_have_text("features.0:0")
-    page.keyboard.press("u")
+    press(page, "u")
     expect(page.locator("h1")).to_have_text("features.0")
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     expect(page.locator("h1")).to_have_text("features.3")
-    page.keyboard.press("u")
+    press(page, "u")
     expect(page.locator("h1")).to_contain_text("has learned")
 
 
 def test_help_opens_and_closes_and_items_take_the_focus(site: Site, visit: Visit) -> None:
     page = visit.page
     page.goto(site.address(INDEX.layer("features.0")))
-    page.keyboard.press("?")
+    press(page, "?")
     expect(page.get_by_role("dialog")).to_be_visible()
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
-    page.keyboard.press("j")
-    page.keyboard.press("j")
-    page.keyboard.press("Enter")
+    press(page, "j")
+    press(page, "j")
+    press(page, "Enter")
     expect(page.locator("#address")).to_have_text("features.0:1")
 
 
@@ -159,11 +161,9 @@ def test_pointing_at_a_projection_lights_its_patch(site: Site, visit: Visit) -> 
 def test_hostile_names_are_shown_as_they_are(site: Site, visit: Visit) -> None:
     page = visit.page
     page.goto(site.address(INDEX.unit(HOSTILE, 1)))
-    expect(page.locator("#address")).to_have_text(
-        re.compile(re.escape("<script>document.title='owned'</script>"))
-    )
+    expect(page.locator("#address")).to_have_text(re.compile(re.escape("<script>document.title='owned'</script>")))
     assert page.evaluate("document.scripts.length") == 1
-    page.keyboard.press("u")
+    press(page, "u")
     expect(page.locator("h1")).to_contain_text("<script>")
 
 

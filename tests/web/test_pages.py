@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from html import unescape
 from typing import Any
 
 import pytest
 from jinja2 import meta, nodes
 
-from convscope.errors import AddressError
+from convscope.errors import AddressError, AtlasFormatError
+from convscope.web import build
 from convscope.web.build import image_page, images_page, index_page, layer_page, unit_page
 from convscope.web.catalogue import Catalogue
 from convscope.web.html import TEMPLATES, environment, number, percent, to_html, to_json
 from convscope.web.pages import Page
+from convscope.web.words import LIMITS, TITLES
 from tests.web.conftest import HOSTILE, Site
 
 
@@ -111,6 +114,33 @@ def test_an_image_page_lists_every_unit_it_drives(catalogue: Catalogue) -> None:
 def test_a_page_of_a_layer_that_is_not_there_is_an_error(catalogue: Catalogue) -> None:
     with pytest.raises(AddressError, match=r"features\.4"):
         layer_page(catalogue, "features.4")
+
+
+def test_a_long_list_of_images_comes_in_parts(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "PART", 10)
+    parts = [images_page(catalogue, part) for part in range(build.parts_of(catalogue))]
+    assert [image.image for page in parts for image in page.images] == list(catalogue.shown)
+    assert [len(page.skips) for page in parts] == [1, 0, 0]
+    assert [page.head.next and page.head.next.href for page in parts] == [
+        "../images/list-1.html",
+        "../images/list-2.html",
+        None,
+    ]
+
+
+def test_a_method_that_nobody_knows_is_a_damaged_atlas(site: Site) -> None:
+    strange = replace(site.atlas, manifest=replace(site.atlas.manifest, method="magic"))
+    with pytest.raises(AtlasFormatError, match="'magic' is none of deconvnet, gradient, guided_backprop"):
+        index_page(Catalogue(strange))
+
+
+@pytest.mark.parametrize("method", TITLES)
+def test_every_method_says_what_it_does_not_show(site: Site, method: str) -> None:
+    told = Catalogue(replace(site.atlas, manifest=replace(site.atlas.manifest, method=method)))
+    page = unescape(to_html(index_page(told)))
+    assert "What these pictures do not show" in page
+    assert all(limit in page for limit in LIMITS[method])
+    assert "activation atlas" in page
 
 
 def test_numbers_in_words() -> None:

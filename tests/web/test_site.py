@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from convscope.atlas.reader import Atlas
-from convscope.errors import AtlasError
 from convscope.display import display_scale, to_picture
+from convscope.errors import AtlasError
 from convscope.web.pages import Box
 from convscope.web.site import MARK, SiteSummary, export_site
-from convscope.web.tiles import card_sheet, frame_of
+from convscope.web.tiles import Sheet, card_sheet, frame_of
 from convscope.web.urls import INDEX
 from tests.atlas.make import make_atlas
 from tests.web.conftest import HOSTILE, Site
@@ -94,9 +94,7 @@ def test_a_card_shows_projections_beside_patches(site: Site) -> None:
 
 def test_what_a_clipped_window_does_not_see_is_greyed(site: Site) -> None:
     atlas, layer = site.atlas, site.atlas.layer("features.0")
-    clipped = next(
-        row for unit in range(11) for row in atlas.top("features.0", unit) if row.clipped and row.top == 0
-    )
+    clipped = next(row for unit in range(11) for row in atlas.top("features.0", unit) if row.clipped and row.top == 0)
     with Image.open(site.folder / INDEX.card("features.0", clipped.unit)) as sprite:
         pixels = np.asarray(sprite.convert("RGB")).astype(int)
     cell = layer.field_height
@@ -107,9 +105,7 @@ def test_what_a_clipped_window_does_not_see_is_greyed(site: Site) -> None:
 
 
 def test_a_unit_without_projections_shows_patches_only(tmp_path: Path) -> None:
-    atlas = Atlas.open(
-        make_atlas(tmp_path / "atlas", layers=(("conv1", 3),), raw="none", labelled=False, channels=1)
-    )
+    atlas = Atlas.open(make_atlas(tmp_path / "atlas", layers=(("conv1", 3),), raw="none", labelled=False, channels=1))
     summary = export_site(atlas, tmp_path / "site")
     assert summary == SiteSummary(tmp_path / "site" / "index.html", 1, 3, 23)
     page = (tmp_path / "site" / INDEX.unit("conv1", 0)).read_text()
@@ -118,15 +114,10 @@ def test_a_unit_without_projections_shows_patches_only(tmp_path: Path) -> None:
     with Image.open(tmp_path / "site" / INDEX.card("conv1", 0)) as sprite:
         sheet = card_sheet(atlas.layer("conv1"), 64, 64, projected=False)
         assert sprite.size == (sheet.width, sheet.height)
-    assert (
-        "0 of 2 units with activations were projected"
-        in (tmp_path / "site" / INDEX.layer("conv1")).read_text()
-    )
+    assert "0 of 2 units with activations were projected" in (tmp_path / "site" / INDEX.layer("conv1")).read_text()
 
 
 def test_cells_are_counted_row_by_row() -> None:
-    from convscope.web.tiles import Sheet
-
     assert Sheet(10, 3, 2).box(5, block=1) == Box(50, 10, 10, 10)
     assert (Sheet(10, 3, 2).width, Sheet(10, 3, 2).height) == (60, 30)
 

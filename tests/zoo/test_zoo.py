@@ -80,9 +80,7 @@ def test_contrast_normalisation_is_the_formula_of_the_paper() -> None:
     torch.testing.assert_close(contrast_normalisation()(maps), literal_normalisation(maps))
 
 
-@pytest.mark.parametrize(
-    ("name", "ones"), [("zfnet", set()), ("alexnet", {"conv2", "conv4", "conv5", "fc6", "fc7"})]
-)
+@pytest.mark.parametrize(("name", "ones"), [("zfnet", set()), ("alexnet", {"conv2", "conv4", "conv5", "fc6", "fc7"})])
 def test_initial_weights(name: str, ones: set[str], networks: dict[str, nn.Sequential]) -> None:
     for stage, module in networks[name].named_children():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -93,11 +91,7 @@ def test_initial_weights(name: str, ones: set[str], networks: dict[str, nn.Seque
 
 
 def test_grouped_convolutions_stay_within_one_processor(networks: dict[str, nn.Sequential]) -> None:
-    groups = {
-        name: part.groups
-        for name, part in networks["alexnet"].named_children()
-        if isinstance(part, nn.Conv2d)
-    }
+    groups = {name: part.groups for name, part in networks["alexnet"].named_children() if isinstance(part, nn.Conv2d)}
     assert groups == {"conv1": 1, "conv2": 2, "conv3": 1, "conv4": 2, "conv5": 2}
 
 

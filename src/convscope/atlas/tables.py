@@ -17,7 +17,7 @@ from convscope.errors import AtlasError
 PARTITIONED = frozenset({"projections", "pictures"})
 """Tables that are a folder of Parquet files; the others are one file."""
 
-ROWS_PER_GROUP = {"projections": 90, "pictures": 64}
+ROWS_PER_GROUP = {"projections": 9, "pictures": 8}
 """Rows of one row group, where it is not the default: a reader fetches at least one group."""
 
 DEFAULT_ROWS = 1 << 16

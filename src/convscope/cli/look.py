@@ -33,7 +33,17 @@ def layers(
     if as_json:
         typer.echo(json.dumps([asdict(layer) for layer in found]))
         return
-    table = Table(Column("layer", no_wrap=True, overflow="fold"), "op", "units", "map", "receptive field", "stride", "start", "", box=None)
+    table = Table(
+        Column("layer", no_wrap=True, overflow="fold"),
+        "op",
+        "units",
+        "map",
+        "receptive field",
+        "stride",
+        "start",
+        "",
+        box=None,
+    )
     for layer in found:
         field = (layer.rows, layer.columns)
         whole = layer.rows.stride == 0

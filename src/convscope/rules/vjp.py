@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.grad import conv2d_input
 
-from convscope.graph.opgraph import OpNode, evaluate
+from convscope.graph.opgraph import OpNode, bind, evaluate
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class Tape:
         ``signal`` has shape (units, *result shape); each returned tensor (units, *input shape). An input that the
         result does not depend on is left out.
         """
+        direct = _DIRECT.get(self.node.op)
+        if direct is not None and (found := direct(self, signal)) is not None:
+            return found
         leaves, result = self._recorded
         if not leaves or result.grad_fn is None:
             return {}
@@ -43,3 +47,31 @@ class Tape:
             result, list(leaves.values()), signal, retain_graph=True, is_grads_batched=True, allow_unused=True
         )
         return {name: grad for name, grad in zip(leaves, found, strict=True) if grad is not None}
+
+
+def _convolution(tape: Tape, signal: Tensor) -> dict[str, Tensor] | None:
+    """The transposed convolution, all units as one batch: several times faster than autograd's batched signals."""
+    name, weight = tape.node.inputs[:2]
+    padding = tape.node.argument("padding", 0)
+    if tape.live != (name,) or isinstance(padding, str):
+        return None
+    shape = (len(signal), *tape.values[name].shape[1:])
+    how = (tape.node.argument(key, default) for key, default in (("stride", 1), ("dilation", 1), ("groups", 1)))
+    stride, dilation, groups = how
+    down = conv2d_input(shape, tape.values[weight], signal[:, 0], stride, padding, dilation, groups)
+    return {name: down[:, None]}
+
+
+def _batch_norm(tape: Tape, signal: Tensor) -> dict[str, Tensor] | None:
+    """In eval mode normalisation is a scale per channel."""
+    node = tape.node
+    gain, variance = (bind(node.argument(key), tape.values) for key in ("weight", "running_var"))
+    if tape.live != node.inputs[:1] or variance is None:
+        return None
+    scale = (variance + node.argument("eps")).rsqrt()
+    scale = scale if gain is None else scale * gain
+    return {node.inputs[0]: signal * scale[:, None, None]}
+
+
+_DIRECT = {"conv2d": _convolution, "batch_norm": _batch_norm}
+"""Ops whose vector-Jacobian product is written out, because these are where the time goes; None: not this form."""

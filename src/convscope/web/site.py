@@ -17,9 +17,9 @@ import numpy as np
 from PIL import Image
 
 from convscope.atlas.reader import Atlas, Projection
-from convscope.atlas.schema import LayerRow, TopRow, UnitRow
-from convscope.errors import AtlasError
+from convscope.atlas.schema import TABLES, LayerRow, TopRow, UnitRow
 from convscope.display import to_rgb
+from convscope.errors import AtlasError
 from convscope.web.build import image_page, images_page, index_page, layer_page, parts_of, unit_page
 from convscope.web.catalogue import ByClass, Catalogue
 from convscope.web.html import to_html, to_json
@@ -74,7 +74,8 @@ def _silent(done: int, total: int) -> None:
 
 def _check_target(atlas: Atlas, target: Path) -> None:
     source = atlas.path.resolve()
-    if target == source or target in source.parents or source in target.parents:
+    inside = {source / name for name in (*TABLES, "work")}
+    if target == source or target in source.parents or inside & {target, *target.parents}:
         raise AtlasError(f"the pages cannot go to {target}, which overlaps the atlas in {source}. Name another folder.")
     if target.is_dir() and (not any(target.iterdir()) or (target / MARK).is_file()):
         return

@@ -68,16 +68,14 @@ function setUpList() {
     const up = sort === "unit" ? 1 : -1;
     const ordered = cards.map((card) => [value(card, sort), Number(card.dataset.unit), card])
       .sort((a, b) => (a[0] === b[0] ? a[1] - b[1] : up * (a[0] < b[0] ? -1 : 1)));
-    let shown = 0;
-    for (const [, , card] of ordered) {
-      const kept = (dead === "all" || card.dataset.dead === dead)
-        && (!wanted || (card.dataset.best || "").toLocaleLowerCase().includes(wanted));
-      card.hidden = !kept;
-      shown += kept ? 1 : 0;
-    }
-    list.replaceChildren(...ordered.map(([, , card]) => card));
-    count.textContent = `${shown} of ${cards.length} units`;
-    document.getElementById("none").hidden = shown > 0;
+    const kept = ordered.map(([, , card]) => card).filter((card) =>
+      (dead === "all" || card.dataset.dead === dead)
+      && (!wanted || (card.dataset.best || "").toLocaleLowerCase().includes(wanted)));
+    const same = kept.length === list.children.length && kept.every((card, place) => card === list.children[place]);
+    // Taken out, not hidden: hiding thousands of cards that the browser skips anyway takes it seconds.
+    if (!same) list.replaceChildren(...kept);
+    count.textContent = `${kept.length} of ${cards.length} units`;
+    document.getElementById("none").hidden = kept.length > 0;
   };
   const remember = () => {
     const state = new URLSearchParams([...new FormData(tools)].filter(([name, text]) =>
