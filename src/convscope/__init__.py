@@ -15,7 +15,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convscope.atlas.build import build_atlas
     from convscope.atlas.reader import Atlas
     from convscope.engine.layers import layers
     from convscope.engine.project import project
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from convscope.errors import ConvscopeError
     from convscope.images import ImageSet
     from convscope.models import Model, Preprocessing, load_model
+    from convscope.pipeline.build import build_atlas
     from convscope.rules.coverage import coverage
     from convscope.units import UnitAddress
     from convscope.web.site import export_site
@@ -53,7 +53,7 @@ _HOME = {
     "Model": "models",
     "Preprocessing": "models",
     "UnitAddress": "units",
-    "build_atlas": "atlas.build",
+    "build_atlas": "pipeline.build",
     "coverage": "rules.coverage",
     "export_site": "web.site",
     "layers": "engine.layers",

@@ -13,7 +13,7 @@ from tests.structure.source import SOURCE, Module, imports, project, read_tree
 HEAVY = {"torch", "torchvision", "timm"}
 
 TORCH_FREE = ("convscope.atlas", "convscope.render", "convscope.web", "convscope.errors", "convscope.window")
-PIPELINE = "convscope.atlas.build"
+PIPELINE = "convscope.pipeline.build"
 
 
 def torch_free(modules: dict[str, Module]) -> list[str]:
@@ -110,7 +110,7 @@ def test_help_loads_no_torch() -> None:
         ("web/app.py", "def f():\n    import torch", ["convscope.web.app:2 imports torch"]),
         ("web/app.py", "import convscope.models", ["convscope.web.app loads torch"]),
         ("atlas/reader.py", "def f():\n    import convscope.models", []),
-        ("atlas/build.py", "import torch", []),
+        ("pipeline/build.py", "import torch", []),
     ],
 )
 def test_an_offender_is_found(tmp_path: Path, name: str, text: str, expected: list[str]) -> None:

@@ -12,7 +12,7 @@ import typer
 from convscope.cli.options import AsJson, Device, Layers, Method, ModelSpec, Unpool, Weights, load, split
 
 if TYPE_CHECKING:
-    from convscope.atlas.build import Summary
+    from convscope.pipeline.build import Summary
 
 
 def atlas(
@@ -59,10 +59,10 @@ def atlas(
 
     Stop it whenever you like: the same command goes on where it stopped.
     """
-    from convscope.atlas.build import Ask, build_atlas
     from convscope.cli.screen import err, progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
+    from convscope.pipeline.build import Ask, build_atlas
 
     keep_freed_memory()
     source = ImageSet.open(images, background=_colour(background))

@@ -38,8 +38,10 @@ class Tape:
         result does not depend on is left out.
         """
         direct = _DIRECT.get(self.node.op)
-        if direct is not None and (found := direct(self, signal)) is not None:
-            return found
+        written_out = None if direct is None else direct(self, signal)
+        return self._by_autograd(signal) if written_out is None else written_out
+
+    def _by_autograd(self, signal: Tensor) -> dict[str, Tensor]:
         leaves, result = self._recorded
         if not leaves or result.grad_fn is None:
             return {}
@@ -56,9 +58,10 @@ def _convolution(tape: Tape, signal: Tensor) -> dict[str, Tensor] | None:
     if tape.live != (name,) or isinstance(padding, str):
         return None
     shape = (len(signal), *tape.values[name].shape[1:])
-    how = (tape.node.argument(key, default) for key, default in (("stride", 1), ("dilation", 1), ("groups", 1)))
-    stride, dilation, groups = how
-    down = conv2d_input(shape, tape.values[weight], signal[:, 0], stride, padding, dilation, groups)
+    stride, dilation, groups = (tape.node.argument(key, 1) for key in ("stride", "dilation", "groups"))
+    down: Tensor = conv2d_input(  # type: ignore[no-untyped-call]
+        shape, tape.values[weight], signal[:, 0], stride, padding, dilation, groups
+    )
     return {name: down[:, None]}
 
 

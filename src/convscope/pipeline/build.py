@@ -1,4 +1,4 @@
-"""The pipeline: scan, tables, projections, pictures, manifest. The one module of the store that runs the engine.
+"""The main job: scan, tables, projections, pictures, manifest.
 
 Each stage leaves whole files, so a run that was stopped goes on with the first file that is missing.
 """
@@ -15,12 +15,9 @@ from pathlib import Path
 import torch
 
 from convscope.atlas.manifest import MANIFEST, DataFacts, Manifest, ModelFacts, Provenance, RuleUse, Settings
-from convscope.atlas.pack import encode_picture
 from convscope.atlas.projection import Projection
 from convscope.atlas.reader import Atlas
-from convscope.atlas.rows import image_rows, layer_rows, top_columns, unit_rows
 from convscope.atlas.session import open_for_writing
-from convscope.atlas.winners import Winner, choose_units, in_parts, winners_of
 from convscope.atlas.writer import table_path, write_columns, write_manifest, write_table
 from convscope.engine.graphs import graph_of
 from convscope.engine.layers import Layer, find_layers
@@ -31,6 +28,9 @@ from convscope.engine.trace import trace
 from convscope.errors import AtlasError, ImageSetError
 from convscope.images import ImageSet
 from convscope.models import Model
+from convscope.pipeline.pictures import encode_picture
+from convscope.pipeline.rows import image_rows, layer_rows, top_columns, unit_rows
+from convscope.pipeline.winners import Winner, choose_units, in_parts, winners_of
 from convscope.rules.coverage import Coverage, coverage
 from convscope.version import installed_version
 
