@@ -28,6 +28,7 @@ from convscope.display import (
     display_scale,
     fit,
     grid,
+    shrink,
     to_picture,
     to_rgb,
 )
@@ -67,7 +68,8 @@ def unit_tiles(tops: Sequence[TopRow], projections: Sequence[Projection], tile: 
     The tile is blank where ``projections`` has none of that rank.
     """
     by_rank = {projection.rank: projection for projection in projections}
-    windows = {row.rank: crop_projection(by_rank[row.rank], row) for row in tops if row.rank in by_rank}
+    cut = {row.rank: crop_projection(by_rank[row.rank], row) for row in tops if row.rank in by_rank}
+    windows = {rank: shrink(pixels, tile) for rank, pixels in cut.items()}
     scale = display_scale(list(windows.values()))
     tiles = {rank: fit(to_picture(window, scale), tile) for rank, window in windows.items()}
     return [tiles[row.rank] if row.rank in tiles else blank(tile) for row in tops]
