@@ -20,7 +20,7 @@ from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import PictureRow, ProjectionRow
 from convscope.atlas.session import open_for_writing
 from convscope.atlas.writer import table_path, write_columns, write_manifest, write_table
-from convscope.engine.graphs import graph_of
+from convscope.engine.graphs import digest_of, graph_of
 from convscope.engine.layers import Layer, find_layers
 from convscope.engine.loading import read_view
 from convscope.engine.project import Way, project_units
@@ -91,7 +91,7 @@ def build_atlas(
     way = Way(covered.method, ask.unpool)
     question = Question(ask.top, ask.per_image, ask.per_class)
     settings = _settings(ask, chosen)
-    provenance = Provenance(model.digest, images.digest, settings, installed_version())
+    provenance = Provenance(digest_of(model), images.digest, settings, installed_version())
     with open_for_writing(Path(path), provenance, overwrite=overwrite) as folder:
         if (folder / MANIFEST).exists():
             return _summary(Atlas.open(folder))
@@ -259,7 +259,7 @@ def _manifest(
     return Manifest(
         model=ModelFacts(
             model.spec,
-            model.digest,
+            provenance.weights,
             architecture,
             size.height,
             size.width,
