@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from convscope.atlas.reader import Atlas
 from convscope.cli import app
+from tests.docs.tiny import CONVOLUTIONS, UNITS
 from tests.structure.test_documents import DOCUMENTS, examples
 
 ROOT = Path(__file__).parents[2]
@@ -46,14 +47,14 @@ def run(page: str) -> dict[str, Any]:
 def test_readme(place: Path) -> None:
     names = run("README.md")
     assert (place / "atlas/site/index.html").is_file()
-    assert len(names["atlas"].layers()) == 13
+    assert len(names["atlas"].layers()) == len(CONVOLUTIONS)
     assert names["picture"].pixels.shape == (32, 32, 3)
     assert names["projection"].shape[2] == 3
 
 
 def test_scan(place: Path) -> None:
     names = run("docs/how-to/scan.md")
-    assert names["tally"].top.value.shape == (14, 9)
+    assert names["tally"].top.value.shape == (UNITS, 9)
     assert set(names["tally"].by_class) == {0, 1}
     assert 0 <= names["row"] < names["layer"].height
     assert 0 <= names["column"] < names["layer"].width
@@ -70,16 +71,16 @@ def test_project(place: Path) -> None:
 
 def test_atlas_and_its_pages(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = run("docs/how-to/atlas.md")
-    assert names["summary"].projections == 13 * 2 * 9
-    assert len(list((place / "atlas/sheets").iterdir())) == 13
+    assert names["summary"].projections == len(CONVOLUTIONS) * 2 * 9
+    assert len(list((place / "atlas/sheets").iterdir())) == len(CONVOLUTIONS)
     assert (place / "unit-12.png").is_file()
-    assert "features.29 14 units" in capsys.readouterr().out
+    assert f"features.29 {UNITS} units" in capsys.readouterr().out
     assert run("docs/how-to/pages.md")["summary"].index.is_file()
 
 
 def test_rules(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = run("docs/how-to/rules.md")
-    assert "relu 13 rectify the signal" in capsys.readouterr().out
+    assert f"relu {len(CONVOLUTIONS)} rectify the signal" in capsys.readouterr().out
     text = (ROOT / "docs/how-to/rules.md").read_text()
     assert all(f"| `{kind.name}` |" in text for kind in names["Kind"])
 
@@ -111,5 +112,5 @@ def test_commands_are_spelled_as_the_program_knows_them(path: Path) -> None:
 
 def test_the_spelling_check_bites() -> None:
     command = vars(get_command(app))["commands"]["atlas"]
-    with pytest.raises(Exception, match="no such option|No such option"):
+    with pytest.raises(Exception, match=r"[Nn]o such option"):
         command.make_context("atlas", ["m", "i", "-o", "d", "--unit-count", "3"])
