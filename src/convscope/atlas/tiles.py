@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convscope.atlas.projection import Projection
 from convscope.atlas.schema import TopRow
-from convscope.display import Picture, blank, display_scale, fit, grid, to_picture, to_rgb
+from convscope.display import Picture, blank, display_scale, fit, grid, shrink, to_picture, to_rgb
 
 
 def crop(picture: NDArray[np.uint8], row: TopRow) -> Picture:
@@ -41,7 +41,8 @@ def unit_tiles(tops: Sequence[TopRow], projections: Sequence[Projection], tile: 
     The tile is blank where ``projections`` has none of that rank.
     """
     by_rank = {projection.rank: projection for projection in projections}
-    windows = {row.rank: crop_projection(by_rank[row.rank], row) for row in tops if row.rank in by_rank}
+    cut = {row.rank: crop_projection(by_rank[row.rank], row) for row in tops if row.rank in by_rank}
+    windows = {rank: shrink(pixels, tile) for rank, pixels in cut.items()}
     scale = display_scale(list(windows.values()))
     tiles = {rank: fit(to_picture(window, scale), tile) for rank, window in windows.items()}
     return [tiles[row.rank] if row.rank in tiles else blank(tile) for row in tops]
