@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-from tests.structure.source import PACKAGE, Import, Module, imports, project, read_tree
+from tests.structure.source import PACKAGE, ROOT, Import, Module, imports, project, read_tree
 
 LEVELS = {
     "convscope.errors": 0,
@@ -101,6 +102,13 @@ def test_imports_point_down() -> None:
 
 def test_every_part_of_the_tree_has_a_level() -> None:
     assert {level(name) for name in project()} <= set(range(9))
+
+
+def test_the_table_in_the_design_is_this_one() -> None:
+    rows = re.findall(r"^\| (\d) \| (.*?) \|", (ROOT / "docs/design.md").read_text(), re.MULTILINE)
+    written = {name: int(number) for number, names in rows for name in re.findall(r"`(\w+)`", names)}
+    short = {name.removeprefix(f"{PACKAGE}.").replace(PACKAGE, "__init__"): at for name, at in LEVELS.items()}
+    assert written == short
 
 
 def synthetic(folder: Path, files: dict[str, str]) -> dict[str, Module]:
