@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from convscope.atlas.reader import Atlas
     from convscope.engine.layers import layers
     from convscope.engine.project import project
-    from convscope.engine.scan import scan
+    from convscope.engine.scan import Question, scan
     from convscope.errors import ConvscopeError
     from convscope.images import ImageSet
     from convscope.models import Model, Preprocessing, load_model
-    from convscope.pipeline.build import build_atlas
+    from convscope.pipeline.build import Ask, build_atlas
     from convscope.rules.coverage import coverage
     from convscope.units import UnitAddress
     from convscope.web.site import export_site
@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Ask",
     "Atlas",
     "ConvscopeError",
     "ImageSet",
     "Model",
     "Preprocessing",
+    "Question",
     "UnitAddress",
     "__version__",
     "build_atlas",
@@ -47,11 +49,13 @@ __all__ = [
 ]
 
 _HOME = {
+    "Ask": "pipeline.build",
     "Atlas": "atlas.reader",
     "ConvscopeError": "errors",
     "ImageSet": "images",
     "Model": "models",
     "Preprocessing": "models",
+    "Question": "engine.scan",
     "UnitAddress": "units",
     "build_atlas": "pipeline.build",
     "coverage": "rules.coverage",
