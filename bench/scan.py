@@ -101,7 +101,7 @@ def bench(name: str, device: str, rounds: int) -> str:
     def fresh() -> None:
         batch[0] = torch.randn(BATCH, 3, 224, 224, generator=generator)
 
-    turns = {"": fresh} | {n: (lambda run=run: run(batch[0])) for n, run in running.items()}  # type: ignore[misc]
+    turns = {"": fresh} | {n: (lambda run=run: run(batch[0])) for n, run in running.items()}
     times = alternate(turns, rounds)
     speed = " | ".join(f"{BATCH / times[n].median:.1f}" for n in running)
     best = min((times["default"], times["channels_last"]), key=lambda t: t.median)

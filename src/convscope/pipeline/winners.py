@@ -58,7 +58,9 @@ def winners_of(scan: Scan, units: Mapping[str, Sequence[int]]) -> list[Winner]:
     """The top activations of these units of each layer (by address), image by image."""
     found: list[Winner] = []
     for layer in scan.layers:
-        place = scan.tallies[layer.address].top.place
+        top = scan.tallies[layer.address].top
+        # What is not above zero is no activation: a dead unit has nothing to project.
+        place = torch.where(top.value > 0, top.place, NOWHERE)
         for unit in units[layer.address]:
             for rank, where in enumerate(place[unit].tolist()):
                 if where != NOWHERE:
@@ -89,7 +91,7 @@ def _images_on_top(scan: Scan) -> list[int]:
     for layer in scan.layers:
         tally = scan.tallies[layer.address]
         for top in (tally.top, *tally.by_class.values()):
-            images = top.place[top.place != NOWHERE] // (layer.height * layer.width)
+            images = top.place[(top.place != NOWHERE) & (top.value > 0)] // (layer.height * layer.width)
             found.update(images.unique(sorted=False).tolist())  # type: ignore[no-untyped-call]
     return sorted(found)
 
