@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,15 +17,16 @@ import torch
 from convscope.atlas.manifest import MANIFEST, DataFacts, Manifest, ModelFacts, Provenance, RuleUse, Settings
 from convscope.atlas.projection import Projection
 from convscope.atlas.reader import Atlas
+from convscope.atlas.schema import PictureRow, ProjectionRow
 from convscope.atlas.session import open_for_writing
 from convscope.atlas.writer import table_path, write_columns, write_manifest, write_table
 from convscope.engine.graphs import graph_of
 from convscope.engine.layers import Layer, find_layers
-from convscope.engine.loading import read_view
+from convscope.engine.loading import View, read_view
 from convscope.engine.project import Way, project_units
 from convscope.engine.scan import Question, Scan, scan
 from convscope.engine.trace import trace
-from convscope.errors import AtlasError, ImageSetError
+from convscope.errors import ImageSetError, SettingError
 from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.pipeline.pictures import encode_picture
@@ -36,6 +37,10 @@ from convscope.version import installed_version
 
 Report = Callable[[str, int, int], None]
 """Called with (stage: "scan" or "project", done, total)."""
+
+
+DRAWN = ("sheets", "site")
+"""Folders inside an atlas where the command line draws; those of an atlas that was replaced would be out of date."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ def build_atlas(
     provenance = Provenance(model.digest, images.digest, settings, installed_version())
     with open_for_writing(Path(path), provenance, overwrite=overwrite) as folder:
         if (folder / MANIFEST).exists():
-            return _summary(Atlas.open(folder))
+            return _summary(_opened(folder))
+        _remove(folder, *DRAWN)
         work = folder / "work" / provenance.key[:16]
         found = scan(
             model,
@@ -110,8 +116,19 @@ def build_atlas(
         units = {a: choose_units(tally, ask.units) for a, tally in found.tallies.items()}
         _write_projections(folder, model, images, winners_of(found, units), way, device, report)
         write_manifest(folder, _manifest(model, images, found, settings, covered, provenance))
-        shutil.rmtree(folder / "work", ignore_errors=True)
-    return _summary(Atlas.open(folder))
+        return _summary(_opened(folder))
+
+
+def _opened(folder: Path) -> Atlas:
+    """A finished atlas, its journal removed: also the one that a stop just after the manifest left behind."""
+    _remove(folder, "work")
+    return Atlas.open(folder)
+
+
+def _remove(folder: Path, *names: str) -> None:
+    for name in names:
+        if (folder / name).is_dir() and not (folder / name).is_symlink():
+            shutil.rmtree(folder / name)
 
 
 def _summary(atlas: Atlas) -> Summary:
@@ -150,7 +167,7 @@ def notes_on(model: Model, covered: Coverage, asked: str) -> tuple[str, ...]:
 
 def _settings(ask: Ask, layers: Sequence[Layer]) -> Settings:
     if ask.units is not None and ask.units < 0:
-        raise AtlasError(f"units is the number of units to project per layer, at least 0, not {ask.units}")
+        raise SettingError(f"units is the number of units to project per layer, at least 0, not {ask.units}")
     addresses = tuple(layer.address for layer in layers)
     return Settings(addresses, ask.top, ask.per_image, ask.per_class, ask.method, ask.unpool, ask.units, raw="float16")
 
@@ -172,14 +189,19 @@ def _write_projections(
     device: str,
     report: Report,
 ) -> int:
-    """Write the parts that are missing; each holds the projections from some images, and their pictures."""
+    """Write the parts that are missing; each holds some projections, and the pictures that no part before it has."""
     size = (model.preprocessing.height, model.preprocessing.width)
     done = 0
+    pictured: set[int] = set()
     for number, part in enumerate(in_parts(winners, size, 2 * model.preprocessing.channels)):
         name = f"part-{number:05d}"
         # The pictures are written last: where they are, the projections are.
         if not table_path(folder, "pictures", name).exists():
-            _write_part(folder, name, model, images, part, way, device, _from(report, done, len(winners)))
+            new = {winner.image for winner in part} - pictured
+            packed, pictures = _project_part(model, images, part, new, way, device, _from(report, done, len(winners)))
+            write_table(folder, "projections", packed, name)
+            write_table(folder, "pictures", pictures, name)
+        pictured |= {winner.image for winner in part}
         done += len(part)
         report("project", done, len(winners))
     return done
@@ -189,32 +211,36 @@ def _from(report: Report, before: int, total: int) -> Callable[[int], None]:
     return lambda done: report("project", before + done, total)
 
 
-def _write_part(
-    folder: Path,
-    name: str,
+def _project_part(
     model: Model,
     images: ImageSet,
     part: Sequence[Winner],
+    new: Collection[int],
     way: Way,
     device: str,
     progress: Callable[[int], None],
-) -> None:
-    pictures = []
-    packed = []
+) -> tuple[list[ProjectionRow], list[PictureRow]]:
+    """The projections of a part, in the order that readers rely on, and the pictures of the images ``new``."""
+    packed: list[ProjectionRow] = []
+    pictures: list[PictureRow] = []
     for image, winners in _by_image(part):
-        outcome, view = read_view(images, image, model.preprocessing)
-        if view is None:
-            raise ImageSetError(
-                f"image {images.names[image]!r} could be read during the scan and cannot be now: {outcome.skipped}. "
-                "Restore it and run the same command again"
-            )
-        pictures.append(encode_picture(image, view))
-        packed += [p.pack() for p in _project_image(model, torch.from_numpy(view)[None], winners, way, device)]
+        view = _view(model, images, image)
+        packed += [made.pack() for made in _project_image(model, torch.from_numpy(view)[None], winners, way, device)]
+        pictures += [encode_picture(image, view)] if image in new else []
         progress(len(packed))
     depth = {layer: number for number, layer in enumerate(dict.fromkeys(w.layer.address for w in part))}
     packed.sort(key=lambda row: (depth[row.layer], row.unit, row.rank))
-    write_table(folder, "projections", packed, name)
-    write_table(folder, "pictures", pictures, name)
+    return packed, pictures
+
+
+def _view(model: Model, images: ImageSet, image: int) -> View:
+    outcome, view = read_view(images, image, model.preprocessing)
+    if view is None:
+        raise ImageSetError(
+            f"image {images.names[image]!r} could be read during the scan and cannot be now: {outcome.skipped}. "
+            "Restore it and run the same command again"
+        )
+    return view
 
 
 def _by_image(part: Sequence[Winner]) -> Iterator[tuple[int, list[Winner]]]:
@@ -258,7 +284,8 @@ def _manifest(
 ) -> Manifest:
     size = model.preprocessing
     architecture = type(model.module).__name__
-    labels = tuple(name for name in images.classes if name in set(images.labels))
+    occurring = set(images.labels)
+    labels = tuple(name for name in images.classes if name in occurring)
     return Manifest(
         model=ModelFacts(
             model.spec,

@@ -14,7 +14,7 @@ from convscope.engine.tally import Tally
 from convscope.engine.topk import NOWHERE
 
 PART_BYTES = 96_000_000
-"""Packed projections of one part, at most, plus those of one image."""
+"""Packed projections of one part, at most, plus one."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def choose_units(tally: Tally, count: int | None) -> list[int]:
     spread = (s.square_sum / s.count - mean.square()).clamp_min(0).sqrt()
     found = tally.top.value.double()
     best = torch.where(found.isfinite(), found, 0).sum(1) / found.isfinite().sum(1).clamp_min(1)
-    score = torch.where(s.active > 0, (best - mean) / spread.clamp_min(1e-12), -1)
+    score = torch.where(s.active > 0, (best - mean) / spread.clamp_min(1e-12), -torch.inf)
     return sorted(score.argsort(descending=True, stable=True)[:count].tolist())
 
 
@@ -67,14 +67,18 @@ def winners_of(scan: Scan, units: Mapping[str, Sequence[int]]) -> list[Winner]:
 
 
 def in_parts(winners: Sequence[Winner], size: tuple[int, int], bytes_per_pixel: int) -> Iterator[list[Winner]]:
-    """Whole images together, each part holding about ``PART_BYTES`` of packed projections; the same every time."""
+    """The winners in order, ``PART_BYTES`` of packed projections at a time; the same parts every time.
+
+    An image that wins very often may be spread over several parts.
+    """
     part: list[Winner] = []
     held = 0
-    for number, winner in enumerate(winners):
+    for winner in winners:
         top, left, bottom, right = winner.box(size)
         held += (bottom - top) * (right - left) * bytes_per_pixel
         part.append(winner)
-        last_of_image = number + 1 == len(winners) or winners[number + 1].image != winner.image
-        if last_of_image and (held >= PART_BYTES or number + 1 == len(winners)):
+        if held >= PART_BYTES:
             yield part
             part, held = [], 0
+    if part:
+        yield part
