@@ -50,7 +50,7 @@ def test_each_class_has_its_own_ranking(many: bool, batch: int) -> None:
     tally = folded(maps, CLASSES, batch, many=many)
     assert sorted(tally.by_class) == [0, 1, 2]
     for number, top in tally.by_class.items():
-        mine = (CLASSES == number).nonzero()[:, 0]
+        mine = CLASSES.eq(number).nonzero()[:, 0]
         assert listed(top, 12) == full_sort(maps[mine], 2, mine.tolist(), many=many)
     assert listed(tally.top, 12) == full_sort(maps, 3, range(9), many=many)
 

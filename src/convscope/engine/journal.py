@@ -41,7 +41,8 @@ def load_part(path: Path, images: range, like: Part) -> Part | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, because np.load leaves a damaged file open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return _unpack(arrays) if _text(arrays["form"]) == _form(images, like) else None
     except Exception:  # damaged bytes make the readers of zip, arrays and JSON raise almost anything
