@@ -111,7 +111,7 @@ def test_parts_may_be_of_any_size(
     monkeypatch.setattr(choosing, "PART_BYTES", 4_000)
     build_atlas(model, images, tmp_path / "a", ASK, batch_size=3, workers=1)
     parted = Atlas.open(tmp_path / "a")
-    assert len(list((tmp_path / "a" / "projections").iterdir())) > 5
+    assert len(list((tmp_path / "a" / "projections").iterdir())) > 3
     assert parted.pictured() == atlas.pictured()
     assert len(parted.query("select * from pictures")) == len(parted.pictured())
     for layer in LAYERS:
