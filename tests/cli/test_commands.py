@@ -269,7 +269,7 @@ def test_an_interrupt_is_one_line_and_exit_code_130(place: Path) -> None:
     with shell(place, "atlas", MODEL, "images", "-o", "stopped") as process:
         limit = time.monotonic() + 60
         while not (place / "stopped" / "journal.json").exists() and time.monotonic() < limit:
-            time.sleep(0.005)
+            time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "stopped; the same command goes on from here\n")

@@ -23,9 +23,9 @@ from tests.images.make import encoded
 from tests.pipeline.test_build import contents
 from tests.structure.source import SOURCE
 
-IMAGES = 400
+IMAGES = 256
 BAD = 100
-PART, PART_BYTES = 16, 3_000
+PART, PART_BYTES = 16, 6_000
 FACTORY = f"""
 import torch
 from torch import nn
@@ -44,7 +44,7 @@ def net():
 """
 STOPS: list[tuple[str, int, int]] = [
     ("work/*/scan-*.npz", 3, signal.SIGKILL),
-    ("work/*/scan-*.npz", 17, signal.SIGTERM),
+    ("work/*/scan-*.npz", 11, signal.SIGTERM),
     ("projections/*.parquet", 3, signal.SIGKILL),
 ]
 """(files, how many of them there must be, the signal that is then sent)"""
@@ -75,7 +75,7 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> Non
     while not ready():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < limit, "nothing happens"
-        time.sleep(0.002)
+        time.sleep(0.01)
 
 
 def finished(folder: Path, pattern: str) -> dict[Path, int]:
