@@ -8,6 +8,7 @@ ConvscopeError
 ├── AddressError          no such layer or unit
 ├── CoverageError         an op on the way has no rule
 ├── NumberError           an activation is not a finite number
+├── SettingError          a setting is unknown or out of range
 ├── ImageError            one image cannot be read (callers list it as skipped)
 ├── ImageSetError         a whole image source cannot be used
 ├── AtlasError            a store cannot be read or written
@@ -49,6 +50,10 @@ class CoverageError(ConvscopeError):
 
 class NumberError(ConvscopeError):
     """An activation is NaN or infinite, so nothing can be ranked by it."""
+
+
+class SettingError(ConvscopeError):
+    """A setting of a scan or an atlas is unknown or out of range."""
 
 
 class ImageError(ConvscopeError):

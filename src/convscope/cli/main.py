@@ -15,7 +15,7 @@ from convscope.cli.look import coverage, layers
 from convscope.cli.project import project
 from convscope.errors import ConvscopeError
 
-USAGE, STOPPED = 2, 130
+USAGE = 2
 
 app = typer.Typer(
     name="convscope",
@@ -48,22 +48,20 @@ def _options(
 
 def main() -> None:
     """Run the app; a mistake of the user's is one clear message and exit code 2, a stop is 130 or 143."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         app()
-    except ConvscopeError as error:
+    except (ConvscopeError, OSError) as error:  # OSError: a place that cannot be written, a full disk
         _fail(error)
-    except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on from here", err=True)
-        raise SystemExit(STOPPED) from None
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    typer.echo("terminated; the same command goes on from here", err=True)
+def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    typer.echo("stopped; the same command goes on from here", err=True)
     raise SystemExit(128 + number)
 
 
-def _fail(error: ConvscopeError) -> NoReturn:
+def _fail(error: Exception) -> NoReturn:
     if "--json" in sys.argv:
         typer.echo(json.dumps({"error": type(error).__name__, "message": str(error)}))
     typer.echo(f"{type(error).__name__}: {error}", err=True)

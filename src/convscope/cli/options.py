@@ -71,7 +71,7 @@ def load(spec: str, weights: Path | None, device: str = "cpu") -> Model:
     from convscope.models import load_model
 
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"device {device!r} cannot be used: {reason}. Try --device cpu") from None

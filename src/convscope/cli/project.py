@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from convscope.cli.options import AsJson, Device, Method, ModelSpec, Unpool, Weights, load
+
+if TYPE_CHECKING:
+    from convscope.images import ImageSet
+    from convscope.images.pixels import Pixels
 
 
 def project(
@@ -29,8 +33,10 @@ def project(
     from convscope.engine.project import project as project_unit
     from convscope.images import ImageSet
 
-    picture = ImageSet.open(image).read(0)
-    result = project_unit(load(model, weights, device), picture, unit, method=method, unpool=unpool, device=device)
+    source = ImageSet.open(image)
+    result = project_unit(
+        load(model, weights, device), _only(source), unit, method=method, unpool=unpool, device=device
+    )
     scale = display_scale([result.pixels])
     output.write_bytes(to_png(beside(to_picture(result.pixels, scale), result.view)))
     facts = {
@@ -42,3 +48,15 @@ def project(
         "output": str(output),
     }
     typer.echo(json.dumps(facts) if as_json else "\n".join(f"{name}: {value}" for name, value in facts.items()))
+
+
+def _only(source: ImageSet) -> Pixels:
+    """The picture of a set of one; raises ImageError with its name."""
+    from convscope.errors import ImageError
+
+    if len(source) != 1:
+        raise ImageError(f"{source.name} holds {len(source)} images, and one unit is projected for one: name its file")
+    try:
+        return source.read(0)
+    except ImageError as error:
+        raise ImageError(f"{source.names[0]}: {error}") from error

@@ -20,8 +20,9 @@ from rich.text import Text
 _WIDE = 200
 """Columns of a table that goes to a file or a pipe, where there is no window to fit."""
 
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+# Names and paths may hold brackets and colons, which are not to be taken for markup or emoji.
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+out = Console(highlight=False, markup=False, emoji=False)
 if not out.is_terminal:
     out.width = _WIDE
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import nn
 
+from convscope.errors import ExportError
 from convscope.graph.export import export_graph
 from convscope.graph.opgraph import OpGraph
 from convscope.models import Model
 
-_graphs: WeakKeyDictionary[nn.Module, dict[str, OpGraph]] = WeakKeyDictionary()
+Key = tuple[str, tuple[int, int, int]]
+"""Device, empty for where the module is, and the size of the input."""
+
+_graphs: WeakKeyDictionary[nn.Module, dict[Key, OpGraph]] = WeakKeyDictionary()
 
 
 def digest_of(model: Model) -> str:
@@ -23,9 +28,19 @@ def digest_of(model: Model) -> str:
 def graph_of(model: Model, device: str = "cpu") -> OpGraph:
     """The model's graph for its own input size, its constants on ``device``; raises ExportError."""
     made = _graphs.setdefault(model.module, {})
-    if device not in made:
-        size = model.preprocessing
+    shape = (model.preprocessing.channels, model.preprocessing.height, model.preprocessing.width)
+    if (device, shape) not in made:
         # Exported where the module is: the user's own device placement is not ours to change.
-        exported = made.get("") or export_graph(model.module, (size.channels, size.height, size.width))
-        made[""], made[device] = exported, exported.to(device)
-    return made[device]
+        exported = made.get(("", shape)) or _export(model.module, shape)
+        made["", shape], made[device, shape] = exported, exported.to(device)
+    return made[device, shape]
+
+
+def _export(module: nn.Module, shape: tuple[int, int, int]) -> OpGraph:
+    others = {entry.dtype for entry in module.parameters() if entry.is_floating_point()} - {torch.float32}
+    if others:
+        raise ExportError(
+            f"{type(module).__name__} has parameters of {', '.join(sorted(map(str, others)))}, and everything is "
+            "computed in float32. Call .float() on the module before handing it over"
+        )
+    return export_graph(module, shape)

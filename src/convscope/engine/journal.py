@@ -1,14 +1,13 @@
 """Finished parts of a scan on disk, so that a stop loses at most the part in flight.
 
 One ``.npz`` of plain arrays per part, written to a temporary name and renamed. A file that is damaged or of another
-shape counts as absent: its part is scanned again.
+form counts as absent: its part is scanned again.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -37,22 +36,36 @@ def save_part(path: Path, images: range, part: Part) -> None:
     temporary.replace(path)
 
 
-def load_part(path: Path, images: range) -> Part | None:
-    """The part saved at ``path`` if it is whole and is the scan of ``images``; else None."""
+def load_part(path: Path, images: range, like: Part) -> Part | None:
+    """The part saved at ``path`` if it is whole, is the scan of ``images`` and has the form of ``like``; else None."""
+    if not path.is_file():
+        return None
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return _unpack({name: file[name] for name in file.files}, images)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        # Opened here, because np.load leaves a damaged file open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return _unpack(arrays) if _text(arrays["form"]) == _form(images, like) else None
+    except Exception:  # damaged bytes make the readers of zip, arrays and JSON raise almost anything
         return None
 
 
+def _form(images: range, part: Part) -> str:
+    """Which images, and for each layer all that two parts must have in common to be merged."""
+    layers = [(*t.top.value.shape, len(t.statistics.class_count), t.many, t.class_k) for t in part.tallies]
+    return json.dumps([images.start, images.stop, layers])
+
+
+def _bytes(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def _text(array: NDArray[Any]) -> str:
+    return array.tobytes().decode()
+
+
 def _pack(images: range, part: Part) -> Iterator[tuple[str, NDArray[Any]]]:
-    yield "images", np.array([images.start, images.stop])
-    yield "outcomes", np.frombuffer(json.dumps([asdict(o) for o in part.outcomes]).encode(), np.uint8)
-    yield (
-        "layers",
-        np.array([len(part.tallies), *([part.tallies[0].many, part.tallies[0].class_k] if part.tallies else [])]),
-    )
+    yield "form", _bytes(_form(images, part))
+    yield "outcomes", _bytes(json.dumps([asdict(outcome) for outcome in part.outcomes]))
     for number, tally in enumerate(part.tallies):
         yield from _pack_top(f"{number}.top", tally.top)
         for field in fields(Statistics):
@@ -67,18 +80,16 @@ def _pack_top(name: str, top: TopK) -> Iterator[tuple[str, NDArray[Any]]]:
     yield f"{name}.place", top.place.numpy()
 
 
-def _unpack(arrays: Arrays, images: range) -> Part:
-    if arrays["images"].tolist() != [images.start, images.stop]:
-        raise ValueError("the part of other images")
-    count, *how = arrays["layers"].tolist()
-    outcomes = tuple(Outcome(**entry) for entry in json.loads(arrays["outcomes"].tobytes()))
-    return Part(tuple(_unpack_tally(arrays, number, *how) for number in range(count)), outcomes)
+def _unpack(arrays: Arrays) -> Part:
+    _, _, layers = json.loads(_text(arrays["form"]))
+    outcomes = tuple(Outcome(**entry) for entry in json.loads(_text(arrays["outcomes"])))
+    return Part(tuple(_unpack_tally(arrays, number, *form[-2:]) for number, form in enumerate(layers)), outcomes)
 
 
-def _unpack_tally(arrays: Arrays, number: int, many: int, class_k: int) -> Tally:
+def _unpack_tally(arrays: Arrays, number: int, many: bool, class_k: int) -> Tally:
     statistics = {f.name: torch.from_numpy(arrays[f"{number}.{f.name}"]) for f in fields(Statistics)}
     by_class = {c: _unpack_top(arrays, f"{number}.class.{c}") for c in arrays[f"{number}.classes"].tolist()}
-    return Tally(_unpack_top(arrays, f"{number}.top"), Statistics(**statistics), by_class, bool(many), class_k)
+    return Tally(_unpack_top(arrays, f"{number}.top"), Statistics(**statistics), by_class, many, class_k)
 
 
 def _unpack_top(arrays: Arrays, name: str) -> TopK:

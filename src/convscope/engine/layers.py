@@ -63,6 +63,8 @@ def find_layers(graph: OpGraph, addresses: Sequence[str] | None) -> tuple[Layer,
                 "this model has no convolution whose result is a feature map, so there is nothing to look at"
             )
         return found
+    if not addresses:
+        raise AddressError("no layer was named; leave the choice out for the default layers, or name at least one")
     wanted = {find_node(graph, address).name for address in addresses}
     seen = sights(graph)
     return tuple(_layer(graph, n, seen) for n in graph.nodes if n.name in wanted)

@@ -15,7 +15,7 @@ from convscope.engine.graphs import graph_of
 from convscope.engine.layers import Layer, find_layers
 from convscope.engine.topdown import descend
 from convscope.engine.trace import Trace, trace
-from convscope.errors import AddressError, CoverageError
+from convscope.errors import AddressError, CoverageError, NumberError
 from convscope.models import Model
 from convscope.rules.coverage import coverage
 from convscope.rules.projection import METHODS
@@ -67,18 +67,25 @@ def project(
     """Project one unit's activation for one picture, uint8 (height, width, channels) of any size.
 
     Without a position in the address, the unit's strongest activation is taken (the first of equals). Only that one
-    activation is kept and goes down with its value (paper, section 2.1). Raises AddressError and CoverageError.
+    activation is kept and goes down with its value (paper, section 2.1). Raises AddressError, CoverageError, ImageError
+    and NumberError.
     """
     address = unit if isinstance(unit, UnitAddress) else UnitAddress.parse(unit)
     graph = graph_of(model, device)
     (layer,) = find_layers(graph, [address.layer])
     report = coverage(graph, [layer.node], method)
     report.check()
+    way = Way(report.method, unpool)
     view = model.preprocessing.view(np.asarray(picture))
     recorded = trace(graph, model.preprocessing.normalise(torch.from_numpy(view)[None]), layer.node)
     y, x = _position(recorded, layer, address)
-    (pixels,) = project_units(recorded, layer, [(address.unit, y, x)], Way(report.method, unpool))
     value = float(recorded.values[layer.node][0, address.unit, y, x])
+    (pixels,) = project_units(recorded, layer, [(address.unit, y, x)], way)
+    if not (np.isfinite(value) and np.isfinite(pixels).all()):
+        raise NumberError(
+            f"layer {layer.address!r}, unit {address.unit}: the activation or its projection is NaN or infinite. Look "
+            "for NaN in the weights, and check how the model is normalised"
+        )
     whole = UnitAddress(layer.address, address.unit, (y, x))
     return PixelProjection(whole, value, report.method, pixels, view, window_of(layer, y, x, view.shape[:2]))
 
@@ -113,13 +120,13 @@ def _chunks(recorded: Trace, places: Sequence[tuple[int, int, int]]) -> Iterator
 
 
 def _position(recorded: Trace, layer: Layer, address: UnitAddress) -> tuple[int, int]:
-    if address.unit >= layer.units:
+    if not 0 <= address.unit < layer.units:
         raise AddressError(f"layer {layer.address!r} has units 0 to {layer.units - 1}, not {address.unit}")
     if address.position is None:
         place = int(recorded.values[layer.node][0, address.unit].flatten().argmax())
         return divmod(place, layer.width)
     y, x = address.position
-    if y >= layer.height or x >= layer.width:
+    if not (0 <= y < layer.height and 0 <= x < layer.width):
         raise AddressError(
             f"layer {layer.address!r} has {layer.height} rows and {layer.width} columns; {y},{x} is outside"
         )

@@ -17,7 +17,7 @@ from convscope.engine.layers import Layer, find_layers
 from convscope.engine.loading import Batch, Outcome, batches
 from convscope.engine.part import Part
 from convscope.engine.tally import Tally
-from convscope.errors import ImageSetError, NumberError
+from convscope.errors import ImageSetError, NumberError, SettingError
 from convscope.images import ImageSet
 from convscope.models import Model
 
@@ -54,9 +54,9 @@ class Question:
 
     def __post_init__(self) -> None:
         if self.top < 1 or self.per_class < 0:
-            raise ValueError(f"top must be at least 1 and per_class at least 0, not {self.top} and {self.per_class}")
+            raise SettingError(f"top must be at least 1 and per_class at least 0, not {self.top} and {self.per_class}")
         if self.per_image not in PER_IMAGE:
-            raise ValueError(f"per_image is one of {', '.join(PER_IMAGE)}, not {self.per_image!r}")
+            raise SettingError(f"per_image is one of {', '.join(PER_IMAGE)}, not {self.per_image!r}")
 
     def empty(self, layer: Layer, classes: int) -> Tally:
         """The tally of no image."""
@@ -79,24 +79,19 @@ def scan(
 
     The answer does not depend on ``batch_size``, ``workers`` or the order of the work. With a ``journal`` folder each
     finished part is kept there, and a scan that was stopped goes on behind the last one; the folder must be used for
-    one model, image set and question only. Raises AddressError, ExportError, ImageSetError, NumberError.
+    one model, image set, question and choice of layers only. Raises AddressError, ExportError, ImageSetError,
+    NumberError, SettingError.
     """
+    if batch_size < 1 or (workers is not None and workers < 1):
+        raise SettingError(f"batch_size and workers must be at least 1, not {batch_size} and {workers}")
     graph = graph_of(model, device)
     chosen = find_layers(graph, layers)
     forward = prepare(graph, [layer.node for layer in chosen], device)
     job = _Job(model, images, chosen, forward, question, batch_size, workers or os.cpu_count() or 1)
-    whole = Part(tuple(question.empty(layer, len(images.classes)) for layer in chosen), ())
-    done = 0
+    whole = job.nothing()
     for number, part in enumerate(_partition(len(images))):
-        saved = journal / f"scan-{number:05d}.npz" if journal is not None else None
-        found = None if saved is None else load_part(saved, part)
-        if found is None:
-            found = _scan_part(job, part, lambda n, before=done: report(before + n, len(images)))  # type: ignore[misc]
-            if saved is not None:
-                save_part(saved, part, found)
-        whole = whole.merge(found)
-        done += len(part)
-        report(done, len(images))
+        whole = whole.merge(_scan_or_recall(job, number, part, journal, report))
+        report(part.stop, len(images))
     _check_some_read(whole.outcomes, images)
     tallies = {layer.address: tally for layer, tally in zip(chosen, whole.tallies, strict=True)}
     return Scan(chosen, tallies, whole.outcomes, images.classes)
@@ -112,6 +107,10 @@ class _Job:
     batch_size: int
     workers: int
 
+    def nothing(self) -> Part:
+        """The scan of no image."""
+        return Part(tuple(self.question.empty(layer, len(self.images.classes)) for layer in self.layers), ())
+
 
 def _partition(count: int) -> list[range]:
     """Equal parts: large enough to be worth a file, few enough that the journal stays small for millions of images."""
@@ -123,7 +122,7 @@ def _scan_or_recall(job: _Job, number: int, part: range, journal: Path | None, r
     if journal is None:
         return _scan_part(job, part, report)
     path = journal / f"scan-{number:05d}.npz"
-    found = load_part(path, part)
+    found = load_part(path, part, job.nothing())
     if found is None:
         found = _scan_part(job, part, report)
         save_part(path, part, found)
@@ -131,9 +130,9 @@ def _scan_or_recall(job: _Job, number: int, part: range, journal: Path | None, r
 
 
 def _scan_part(job: _Job, part: range, report: Report) -> Part:
-    classes = {name: number for number, name in enumerate(job.images.classes)}
-    labels = torch.tensor([classes.get(label or "", -1) for label in job.images.labels[part.start : part.stop]])
-    tallies = {layer.node: job.question.empty(layer, len(classes)) for layer in job.layers}
+    classes: dict[str | None, int] = {name: number for number, name in enumerate(job.images.classes)}
+    labels = torch.tensor([classes.get(label, -1) for label in job.images.labels[part.start : part.stop]])
+    tallies = {layer.node: tally for layer, tally in zip(job.layers, job.nothing().tallies, strict=True)}
     outcomes: list[Outcome] = []
     for batch in batches(job.images, part, job.model.preprocessing, job.batch_size, job.workers):
         outcomes += batch.outcomes

@@ -91,7 +91,8 @@ class Tally:
         """With one more batch: ``maps`` (count, channels, height, width), ``images`` and ``classes`` int64 (count,)."""
         peaks = maps.amax((2, 3))
         host = peaks.float().cpu()
-        if not bool(torch.isfinite(host).all()):
+        # The peak shows NaN and infinity; minus infinity hides below it, and is ranked only if an image gives many.
+        if not bool(torch.isfinite(maps if self.many else host).all()):
             raise NumberError("an activation is NaN or infinite")
         total = len(self.statistics.class_count)
         return Tally(

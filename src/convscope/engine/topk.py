@@ -32,7 +32,7 @@ class TopK:
         return cls(value, torch.full((channels, k), NOWHERE))
 
     def merge(self, other: TopK) -> TopK:
-        """The k strongest of both."""
+        """The k strongest of both, k being this one's; the other may hold fewer."""
         k = self.value.shape[1]
         value = torch.cat((self.value, other.value), 1)
         place = torch.cat((self.place, other.place), 1)
@@ -122,16 +122,13 @@ def strongest_positions(maps: Tensor, images: Tensor, best: TopK) -> TopK:
     """``best`` after a batch when one image may contribute several activations; arguments as above."""
     k = best.value.shape[1]
     flat = maps.flatten(2)
-    count = torch.arange(flat.shape[2])
+    positions = flat.shape[2]
     for row, image in zip(flat.cpu().contiguous(), images, strict=True):
         # A stable sort keeps reading order among equals, which topk does not promise.
         value, order = row.sort(dim=1, descending=True, stable=True)
         value, order = value[:, :k], order[:, :k]
-        enters = best.could_enter(value, image * len(count) + order)
+        enters = best.could_enter(value, image * positions + order)
         hit = enters.any(1).nonzero()[:, 0]
         if len(hit):
-            pad = (0, max(0, k - value.shape[1]))
-            padded = torch.nn.functional.pad(value[hit], pad, value=-torch.inf)
-            places = torch.nn.functional.pad(image * len(count) + order[hit], pad, value=NOWHERE)
-            best = best.put(hit, best.at(hit).merge(TopK(padded, places)))
+            best = best.put(hit, best.at(hit).merge(TopK(value[hit], image * positions + order[hit])))
     return best

@@ -22,11 +22,11 @@ from convscope.atlas.session import open_for_writing
 from convscope.atlas.writer import table_path, write_columns, write_manifest, write_table
 from convscope.engine.graphs import digest_of, graph_of
 from convscope.engine.layers import Layer, find_layers
-from convscope.engine.loading import read_view
+from convscope.engine.loading import View, read_view
 from convscope.engine.project import Way, project_units
 from convscope.engine.scan import Question, Scan, scan
 from convscope.engine.trace import trace
-from convscope.errors import AtlasError, ImageSetError
+from convscope.errors import ImageSetError, SettingError
 from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.pipeline.pictures import encode_picture
@@ -37,6 +37,10 @@ from convscope.version import installed_version
 
 Report = Callable[[str, int, int], None]
 """Called with (stage: "scan" or "project", done, total)."""
+
+
+DRAWN = ("sheets", "site")
+"""Folders inside an atlas where the command line draws; those of an atlas that was replaced would be out of date."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ def build_atlas(
     provenance = Provenance(digest_of(model), images.digest, settings, installed_version())
     with open_for_writing(Path(path), provenance, overwrite=overwrite) as folder:
         if (folder / MANIFEST).exists():
-            return _summary(Atlas.open(folder))
+            return _summary(_opened(folder))
+        _remove(folder, *DRAWN)
         work = folder / "work" / provenance.key[:16]
         found = scan(
             model,
@@ -111,8 +116,19 @@ def build_atlas(
         units = {a: choose_units(tally, ask.units) for a, tally in found.tallies.items()}
         _write_projections(folder, model, images, tasks_of(found, winners_of(found, units)), way, device, report)
         write_manifest(folder, _manifest(model, images, found, settings, covered, provenance))
-        shutil.rmtree(folder / "work", ignore_errors=True)
-    return _summary(Atlas.open(folder))
+        return _summary(_opened(folder))
+
+
+def _opened(folder: Path) -> Atlas:
+    """A finished atlas, its journal removed: also the one that a stop just after the manifest left behind."""
+    _remove(folder, "work")
+    return Atlas.open(folder)
+
+
+def _remove(folder: Path, *names: str) -> None:
+    for name in names:
+        if (folder / name).is_dir() and not (folder / name).is_symlink():
+            shutil.rmtree(folder / name)
 
 
 def _summary(atlas: Atlas) -> Summary:
@@ -151,7 +167,7 @@ def notes_on(model: Model, covered: Coverage, asked: str) -> tuple[str, ...]:
 
 def _settings(ask: Ask, layers: Sequence[Layer]) -> Settings:
     if ask.units is not None and ask.units < 0:
-        raise AtlasError(f"units is the number of units to project per layer, at least 0, not {ask.units}")
+        raise SettingError(f"units is the number of units to project per layer, at least 0, not {ask.units}")
     addresses = tuple(layer.address for layer in layers)
     return Settings(addresses, ask.top, ask.per_image, ask.per_class, ask.method, ask.unpool, ask.units, raw="float16")
 
@@ -203,13 +219,8 @@ def _write_part(
     pictures: list[PictureRow] = []
     packed: list[ProjectionRow] = []
     for task in part:
-        outcome, view = read_view(images, task.image, model.preprocessing)
-        if view is None:
-            raise ImageSetError(
-                f"image {images.names[task.image]!r} could be read during the scan and cannot be now: "
-                f"{outcome.skipped}. Restore it and run the same command again"
-            )
-        pictures.append(encode_picture(task.image, view))
+        view = _view(model, images, task.image)
+        pictures += [encode_picture(task.image, view)] if task.picture else []
         found = _project_image(model, torch.from_numpy(view)[None], task.winners, way, device)
         packed += [projection.pack() for projection in found]
         progress(len(packed))
@@ -217,6 +228,16 @@ def _write_part(
     if packed:
         write_table(folder, "projections", packed, name)
     write_table(folder, "pictures", pictures, name)
+
+
+def _view(model: Model, images: ImageSet, image: int) -> View:
+    outcome, view = read_view(images, image, model.preprocessing)
+    if view is None:
+        raise ImageSetError(
+            f"image {images.names[image]!r} could be read during the scan and cannot be now: {outcome.skipped}. "
+            "Restore it and run the same command again"
+        )
+    return view
 
 
 def _project_image(
@@ -255,7 +276,8 @@ def _manifest(
 ) -> Manifest:
     size = model.preprocessing
     architecture = type(model.module).__name__
-    labels = tuple(name for name in images.classes if name in set(images.labels))
+    occurring = set(images.labels)
+    labels = tuple(name for name in images.classes if name in occurring)
     return Manifest(
         model=ModelFacts(
             model.spec,

@@ -14,9 +14,11 @@ from convscope.engine.tally import Tally
 from convscope.engine.topk import NOWHERE
 
 PART_BYTES = 96_000_000
-"""Packed projections and pictures of one part, at most, plus those of one image."""
+"""Packed projections and pictures of one part, at most, plus those of one task."""
 _PICTURE_BYTES = 30_000
 """What a picture takes, roughly."""
+_TASK_WINNERS = 256
+"""Activations of one task, at most: 77 MB of whole-image projections at 224 pixels."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def choose_units(tally: Tally, count: int | None) -> list[int]:
     spread = (s.square_sum / s.count - mean.square()).clamp_min(0).sqrt()
     found = tally.top.value.double()
     best = torch.where(found.isfinite(), found, 0).sum(1) / found.isfinite().sum(1).clamp_min(1)
-    score = torch.where(s.active > 0, (best - mean) / spread.clamp_min(1e-12), -1)
+    score = torch.where(s.active > 0, (best - mean) / spread.clamp_min(1e-12), -torch.inf)
     return sorted(score.argsort(descending=True, stable=True)[:count].tolist())
 
 
@@ -72,18 +74,26 @@ def winners_of(scan: Scan, units: Mapping[str, Sequence[int]]) -> list[Winner]:
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be kept of one image: its picture, and the projections of these activations."""
+    """What is to be kept of one image: the projections of these activations and, once per image, its picture."""
 
     image: int
     winners: tuple[Winner, ...]
+    picture: bool = True
 
 
 def tasks_of(scan: Scan, winners: Sequence[Winner]) -> list[Task]:
-    """One task per image that is among the strongest of any unit, projected or not, in the set's order."""
+    """Tasks for each image that is among the strongest of any unit, projected or not, in the set's order.
+
+    An image that wins very often makes several tasks, so that no task is larger than a part.
+    """
     mine: dict[int, list[Winner]] = {image: [] for image in _images_on_top(scan)}
     for winner in winners:
         mine[winner.image].append(winner)
-    return [Task(image, tuple(found)) for image, found in mine.items()]
+    return [
+        Task(image, tuple(found[start : start + _TASK_WINNERS]), picture=start == 0)
+        for image, found in mine.items()
+        for start in range(0, max(len(found), 1), _TASK_WINNERS)
+    ]
 
 
 def _images_on_top(scan: Scan) -> list[int]:
