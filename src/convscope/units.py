@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from convscope.errors import AddressError
 
-_FORM = re.compile(r"(?P<layer>[^\s:@]+):(?P<unit>\d+)(@(?P<y>\d+),(?P<x>\d+))?")
+_FORM = re.compile(r"(?P<layer>[^\s:@]+):(?P<unit>[0-9]{1,9})(@(?P<y>[0-9]{1,9}),(?P<x>[0-9]{1,9}))?")
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,10 @@ class Trace:
 def trace(graph: OpGraph, image: Tensor, *layers: str) -> Trace:
     """Run ``image``, float tensor (1, channels, height, width), up to the nodes named by ``layers``."""
     device = next((value.device for value in graph.constants.values()), image.device)
-    values: dict[str, Any] = {**graph.constants, INPUT: image.to(device).contiguous()}
-    with torch.no_grad():
+    pixels = image.to(device).contiguous()
+    values: dict[str, Any] = {**graph.constants, INPUT: pixels.clone() if pixels.is_inference() else pixels}
+    # Autograd will look at these values again, also where the caller is in inference mode.
+    with torch.inference_mode(False), torch.no_grad():
         for node in graph.ancestors(*layers):
             values[node.name] = evaluate(node, values)
     return Trace(graph, values)

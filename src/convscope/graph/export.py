@@ -10,14 +10,17 @@ import operator
 import re
 import warnings
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
+from torch.export.graph_signature import OutputKind
 
 from convscope.errors import ExportError
-from convscope.graph.opgraph import INPUT, OpGraph, OpNode, Ref, bind, evaluate
+from convscope.graph.opgraph import INPUT, OpGraph, OpNode, Ref, evaluate
 
 _EXAMPLE_BATCH = 2  # export specialises on a batch of 1
 
@@ -30,16 +33,17 @@ def export_graph(module: nn.Module, input_shape: tuple[int, int, int]) -> OpGrap
     if module.training:
         raise ExportError("the model is in training mode; call model.eval() first, or use load_model(model)")
     program = _export(module, input_shape)
-    stem = _Names(program)
+    names = _Names(program)
     leaves = {path for path, child in module.named_modules() if not any(child.children())}
     addresses = _addresses(program.graph, leaves)
     nodes = tuple(
-        _node(node, stem, addresses[node.name])
+        _node(node, names, addresses[node.name])
         for node in program.graph.nodes
         if node.op == "call_function" and node.name in addresses
     )
-    graph = OpGraph(nodes, stem.constants, stem.output, (1, *input_shape))
-    return _fold_constants(graph)
+    graph = _fold_constants(OpGraph(nodes, names.constants, names.output, (1, *input_shape)))
+    _check(graph, program.graph)
+    return graph
 
 
 def _export(module: nn.Module, input_shape: tuple[int, int, int]) -> ExportedProgram:
@@ -77,20 +81,50 @@ class _Names:
             **signature.inputs_to_lifted_tensor_constants,
         }
         self.constants: dict[str, Tensor] = {name: tensors[key].detach() for name, key in held.items()}
-        self.output = _first_tensor_output(program.graph)
+        self.output = self._first_output(program)
 
     def ref(self, node: fx.Node) -> Ref:
         """How the rest of the program refers to a node."""
         return Ref(INPUT if node.name == self.image else node.name)
 
+    def _first_output(self, program: ExportedProgram) -> str:
+        """The model's own first result; a buffer that it changes (a counter of batches) comes out beside these."""
+        kinds = [output.kind for output in program.graph_signature.output_specs]
+        results = next(node for node in program.graph.nodes if node.op == "output").args[0]
+        result = results[kinds.index(OutputKind.USER_OUTPUT)] if OutputKind.USER_OUTPUT in kinds else None
+        if not isinstance(result, fx.Node):
+            raise ExportError(f"the model's first output is {result!r}, not a tensor computed from the images")
+        return self.ref(result).name
 
-def _first_tensor_output(graph: fx.Graph) -> str:
-    result = next(node for node in graph.nodes if node.op == "output").args[0]
-    while isinstance(result, (tuple, list)):
-        result = result[0]
-    if not isinstance(result, fx.Node):
-        raise ExportError(f"the model's first output is {result!r}, not a tensor computed from the images")
-    return result.name
+
+def _check(graph: OpGraph, program: fx.Graph) -> None:
+    """Refuse what no graph of pure ops can stand for: branches, chance, and images that see each other."""
+    branches = [node.name for node in program.nodes if node.op == "get_attr"]
+    if branches:
+        raise ExportError(
+            f"the model calls part of itself conditionally or in a loop ({', '.join(branches)}: torch.cond, map or "
+            "while_loop). Give convscope the branch that you want to look at as a module of its own"
+        )
+    for node in graph.nodes:
+        if _is_random(node):
+            raise ExportError(
+                f"{node.where()} draws random numbers although the model is in eval mode, so no result could be "
+                "repeated. F.dropout needs training=self.training; switch sampling and noise off"
+            )
+        if node.op in ("_native_batch_norm_legit", "_native_batch_norm_legit_functional"):
+            raise ExportError(
+                f"{node.where()} normalises by the statistics of the batch, so an image's maps would depend on its "
+                "neighbours. Use track_running_stats=True and trained statistics"
+            )
+    if graph.output != INPUT and graph.output not in graph.by_name:
+        raise ExportError("the model's first output does not depend on the images")
+
+
+def _is_random(node: OpNode) -> bool:
+    """True for an op that draws numbers as it is called: a dropout at rest does not."""
+    at_work = [node.argument(name) for name in ("train", "training", "dropout_p") if name in node.parameters]
+    drawn = torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
+    return drawn and (any(at_work) or not at_work)
 
 
 def _node(node: fx.Node, names: _Names, address: str) -> OpNode:
@@ -191,15 +225,24 @@ def _only_unpacked(node: fx.Node) -> bool:
 def _fold_constants(graph: OpGraph) -> OpGraph:
     """Compute once what does not depend on the image (standardised weights, position biases)."""
     values: dict[str, Any] = dict(graph.constants)
+    names = [INPUT, *(node.name for node in graph.nodes)]
     kept = []
     with torch.no_grad():
         for node in graph.nodes:
-            if node.shape is not None and node.inputs and all(name in values for name in node.inputs):
+            fixed = node.shape is not None and all(name in values for name in node.inputs)
+            if fixed and not _is_random(node):
                 values[node.name] = evaluate(node, values)
-            elif node.shape is not None and not node.inputs:
-                values[node.name] = node.target(*bind(node.args, values), **bind(node.kwargs, values))
             else:
-                kept.append(node)
+                kept.append(_earlier_first(node, names))
     used = {name for node in kept for name in node.inputs}
     constants = {name: value for name, value in values.items() if name in used}
     return OpGraph(tuple(kept), constants, graph.output, graph.input_shape)
+
+
+def _earlier_first(node: OpNode, names: Sequence[str]) -> OpNode:
+    """A product with its earlier factor first, so that ``x * f(x)`` and ``f(x) * x`` look the same to every table."""
+    factors = node.args[:2]
+    both = node.op == "mul" and all(isinstance(factor, Ref) and factor.name in names for factor in factors)
+    if not both:
+        return node
+    return replace(node, args=(*sorted(factors, key=lambda ref: names.index(ref.name)), *node.args[2:]))

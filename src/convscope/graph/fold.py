@@ -105,6 +105,13 @@ def _overwriting(graph: OpGraph, node: OpNode, keep: Collection[str]) -> OpNode:
     return replace(node, target=target)
 
 
+def any_layout(graph: OpGraph) -> OpGraph:
+    """The same graph for maps in any memory layout: a ``view`` holds only for the layout that was exported."""
+    reshape = _aten.reshape.default
+    views = {"view", "_unsafe_view"}
+    return replace_nodes(graph, tuple(replace(n, target=reshape) if n.op in views else n for n in graph.nodes))
+
+
 def replace_nodes(graph: OpGraph, nodes: tuple[OpNode, ...]) -> OpGraph:
     """The same graph with other nodes."""
     return OpGraph(nodes, graph.constants, graph.output, graph.input_shape)

@@ -22,21 +22,22 @@ class Kind(Enum):
     PLAIN = "ordinary differentiable op"
     SELECTION = "chooses between values; may be a rectifier in disguise"
     SHAPE_ONLY = "uses the shape of its input, not its values"
+    CONDITION = "answers true or false; carries no signal"
 
 
 _OPS: dict[Kind, str] = {
     Kind.RECTIFIER: "relu relu6",
     Kind.SOFT_RECTIFIER: """
-        silu gelu hardswish mish elu celu selu leaky_relu prelu softplus log_sigmoid hardshrink softshrink""",
+        silu gelu hardswish mish elu celu selu leaky_relu prelu softplus log_sigmoid""",
     Kind.SWITCHES: "max_pool2d adaptive_max_pool2d max_pool2d_with_indices",
     Kind.PLAIN: """
-        conv2d convolution conv_transpose2d linear addmm addbmm baddbmm matmul mm bmm einsum
+        conv2d conv_transpose2d linear addmm addbmm baddbmm matmul mm bmm einsum
         avg_pool2d avg_pool3d adaptive_avg_pool2d upsample_nearest2d upsample_bilinear2d upsample_bicubic2d
         pixel_shuffle pixel_unshuffle channel_shuffle im2col unfold
-        view _unsafe_view reshape flatten unflatten permute transpose t squeeze unsqueeze expand expand_as repeat
-        clone contiguous alias detach dropout feature_dropout lift_fresh_copy to _to_copy type_as cat stack
-        split split_with_sizes chunk unbind slice select narrow index index_select slice_scatter select_scatter
-        pad constant_pad_nd reflection_pad2d replication_pad2d roll flip movedim
+        view _unsafe_view permute transpose t squeeze unsqueeze expand repeat
+        clone alias detach dropout _to_copy type_as cat stack
+        split split_with_sizes unbind slice select index index_select slice_scatter select_scatter
+        pad constant_pad_nd reflection_pad2d replication_pad2d roll flip
         add sub rsub mul div neg pow sqrt rsqrt square exp log log1p abs reciprocal mean sum var std
         linalg_vector_norm norm addcmul addcdiv lerp cumsum prod amax amin erf sin cos masked_fill
         sigmoid hardsigmoid tanh hardtanh clamp clamp_min clamp_max softmax _softmax log_softmax logsumexp
@@ -44,13 +45,15 @@ _OPS: dict[Kind, str] = {
         _fused_rms_norm native_batch_norm scaled_dot_product_attention""",
     Kind.SELECTION: "maximum minimum where threshold",
     Kind.SHAPE_ONLY: "new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like zero fill",
+    Kind.CONDITION: "gt ge lt le eq ne logical_not logical_and logical_or logical_xor isnan isinf",
 }
 _KIND_OF: dict[str, Kind] = {op: kind for kind, ops in _OPS.items() for op in ops.split()}
 
 _NORMALISER_OPS = frozenset(
     "mul square pow abs view unsqueeze squeeze pad constant_pad_nd avg_pool2d avg_pool3d adaptive_avg_pool2d add sqrt "
-    "conv2d slice sum mean clamp_min".split()
+    "conv2d slice sum mean clamp_min rsqrt".split()
 )
+_SELF_GATES = frozenset(["sigmoid", "hardsigmoid"])
 
 
 def kind_of(graph: OpGraph, node: OpNode) -> Kind:
@@ -59,7 +62,9 @@ def kind_of(graph: OpGraph, node: OpNode) -> Kind:
         return Kind.CONTRAST
     if _starts_at_zero(node):
         return Kind.RECTIFIER
-    if node.op == "mul" and any(_is_comparison(graph, name) for name in node.inputs):
+    if _is_self_gate(graph, node):
+        return Kind.SOFT_RECTIFIER
+    if _is_selection(graph, node):
         return Kind.SELECTION
     kind = _KIND_OF.get(node.op)
     if kind is None:
@@ -77,6 +82,23 @@ def _starts_at_zero(node: OpNode) -> bool:
     if node.op == "hardtanh":
         return bool(node.argument("min_val", -1) == 0)
     return node.op == "threshold" and node.argument("threshold") == 0 and node.argument("value") == 0
+
+
+def _is_self_gate(graph: OpGraph, node: OpNode) -> bool:
+    """True for ``x * sigmoid(x)``, which is SiLU written out; a gate that something else opens is no rectifier."""
+    if node.op != "mul" or len(node.inputs) != 2:
+        return False
+    signal, gate = node.inputs
+    return gate in graph.by_name and graph.by_name[gate].op in _SELF_GATES and graph.by_name[gate].inputs == (signal,)
+
+
+def _is_selection(graph: OpGraph, node: OpNode) -> bool:
+    """True for ops that keep or drop values by a condition or a bound that is computed: rectifiers in disguise."""
+    if node.op == "masked_fill":
+        return _is_comparison(graph, node.inputs[1])
+    if node.op in ("clamp", "clamp_min", "clamp_max"):
+        return len(node.inputs) > 1
+    return node.op == "mul" and any(_is_comparison(graph, name) for name in node.inputs)
 
 
 def _is_comparison(graph: OpGraph, name: str) -> bool:
@@ -113,11 +135,11 @@ def _is_local_power_of(graph: OpGraph, name: str, source: str) -> bool:
         ops.add("square" if _squares(node, source) else node.op)
         todo += [n for n in node.inputs if n != source and n in graph.by_name and graph.by_name[n].shape is not None]
     local = ops & {"avg_pool2d", "avg_pool3d", "conv2d"}
-    return "square" in ops and bool(local) and bool(ops & {"pow", "sqrt"})
+    return "square" in ops and bool(local) and bool(ops & {"pow", "sqrt", "rsqrt"})
 
 
 def _squares(node: OpNode, source: str) -> bool:
     same = Ref(source)
     if node.op == "mul":
         return node.args[:2] == (same, same)
-    return node.op in ("square", "pow") and node.args[:1] == (same,)
+    return node.args[:1] == (same,) and (node.op == "square" or (node.op == "pow" and node.argument("exponent") == 2))

@@ -90,7 +90,7 @@ UNPOOL = Rule("unpool by switches", _unpool)
 SKIP = Rule("skipped", _skip, reaches=_first)
 NOTHING = Rule("carries no signal", _nothing, own=False, reaches=_none)
 
-_COMMON = {Kind.PLAIN: TRANSPOSE, Kind.SWITCHES: UNPOOL, Kind.SHAPE_ONLY: NOTHING}
+_COMMON = {Kind.PLAIN: TRANSPOSE, Kind.SWITCHES: UNPOOL, Kind.SHAPE_ONLY: NOTHING, Kind.CONDITION: NOTHING}
 DECONVNET = {**_COMMON, Kind.RECTIFIER: RECTIFY, Kind.SOFT_RECTIFIER: RECTIFY, Kind.CONTRAST: SKIP}
 GUIDED_BACKPROP = {**_COMMON, Kind.RECTIFIER: GUIDED, Kind.SOFT_RECTIFIER: GUIDED, Kind.CONTRAST: TRANSPOSE}
 GRADIENT = {

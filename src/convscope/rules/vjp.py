@@ -28,7 +28,7 @@ class Tape:
     def _recorded(self) -> tuple[dict[str, Tensor], Tensor]:
         """The op run once more with its own piece of autograd graph; kept, since many units share it."""
         leaves = {name: self.values[name].detach().requires_grad_() for name in self.live}
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
             return leaves, evaluate(self.node, {**self.values, **leaves})
 
     def transpose(self, signal: Tensor) -> dict[str, Tensor]:
@@ -43,7 +43,7 @@ class Tape:
 
     def _by_autograd(self, signal: Tensor) -> dict[str, Tensor]:
         leaves, result = self._recorded
-        if not leaves or result.grad_fn is None:
+        if not leaves or not result.requires_grad:
             return {}
         found = torch.autograd.grad(
             result, list(leaves.values()), signal, retain_graph=True, is_grads_batched=True, allow_unused=True
@@ -57,12 +57,14 @@ def _convolution(tape: Tape, signal: Tensor) -> dict[str, Tensor] | None:
     padding = tape.node.argument("padding", 0)
     if tape.live != (name,) or isinstance(padding, str):
         return None
-    shape = (len(signal), *tape.values[name].shape[1:])
+    # One image may be several of the convolution's (groups folded into the batch): units and images make one batch.
+    rows = signal.flatten(0, 1)
+    shape = (len(rows), *tape.values[name].shape[1:])
     stride, dilation, groups = (tape.node.argument(key, 1) for key in ("stride", "dilation", "groups"))
     down: Tensor = conv2d_input(  # type: ignore[no-untyped-call]
-        shape, tape.values[weight], signal[:, 0], stride, padding, dilation, groups
+        shape, tape.values[weight], rows, stride, padding, dilation, groups
     )
-    return {name: down[:, None]}
+    return {name: down.reshape(*signal.shape[:2], *down.shape[1:])}
 
 
 def _batch_norm(tape: Tape, signal: Tensor) -> dict[str, Tensor] | None:
@@ -73,7 +75,7 @@ def _batch_norm(tape: Tape, signal: Tensor) -> dict[str, Tensor] | None:
         return None
     scale = (variance + node.argument("eps")).rsqrt()
     scale = scale if gain is None else scale * gain
-    return {node.inputs[0]: signal * scale[:, None, None]}
+    return {node.inputs[0]: signal * scale.reshape(-1, *[1] * (signal.dim() - 3))}
 
 
 _DIRECT = {"conv2d": _convolution, "batch_norm": _batch_norm}

@@ -66,14 +66,19 @@ def _pass(graph: OpGraph, node: OpNode, operands: Mapping[str, tuple[Sight, tupl
 
 def _merge(node: OpNode, operands: Mapping[str, tuple[Sight, tuple[int, ...]]]) -> Sight:
     """Several operands: the hull of those that keep positions; one that sees everything is a gate beside them."""
-    rank = len(node.shape or ())
-    local = [sight for sight, shape in operands.values() if sight.fields is not None and len(shape) == rank]
+    local = [sight for sight, shape in operands.values() if _keeps_places(sight, shape, node.shape or ())]
     if node.op not in _MERGING or not local:
         return WHOLE
     merged = local[0]
     for other in local[1:]:
         merged = _hull(merged, other)
     return merged if merged.fields is None else replace(merged, gated=merged.gated or len(local) < len(operands))
+
+
+def _keeps_places(sight: Sight, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+    """False where positions move or multiply: concatenation along rows or columns, a broadcast of one position."""
+    same_rank = sight.fields is not None and len(before) == len(after)
+    return same_rank and all(before[axis] == after[axis] for axis in sight.axes)
 
 
 def _hull(one: Sight, other: Sight) -> Sight:
@@ -88,7 +93,7 @@ def _hull(one: Sight, other: Sight) -> Sight:
 
 def _point(place: Place) -> Sight:
     """Position by position."""
-    return place.sight
+    return place.sight if _keeps_places(place.sight, place.shape, place.node.shape or ()) else WHOLE
 
 
 def _gate(place: Place) -> Sight:
@@ -98,20 +103,20 @@ def _gate(place: Place) -> Sight:
 
 def _convolution(place: Place) -> Sight:
     weight = place.graph.constants.get(place.node.argument("weight").name)
-    return WHOLE if weight is None else _kernel(place, list(weight.shape[2:]), stride=1)
+    return WHOLE if weight is None else _kernel(place, list(weight.shape[2:]), default_stride=[1, 1])
 
 
 def _pooling(place: Place) -> Sight:
-    kernel = _pair(place.node.argument("kernel_size"))
-    return _kernel(place, kernel, stride=kernel)
+    kernel = _rows_columns(place.node.argument("kernel_size"))
+    return _kernel(place, kernel, default_stride=kernel)
 
 
-def _kernel(place: Place, kernel: list[int], stride: int | list[int]) -> Sight:
-    """A sliding kernel over the last two axes; ``stride`` is what the op uses where none is given."""
+def _kernel(place: Place, kernel: list[int], default_stride: list[int]) -> Sight:
+    """A kernel that slides over the last two axes, rows and columns; mixing along an earlier one is no matter."""
     if place.sight.axes != (len(place.shape) - 2, len(place.shape) - 1) or len(kernel) != 2:
         return WHOLE
-    strides = _pair(place.node.argument("stride") or stride)
-    dilation = _pair(place.node.argument("dilation", 1))
+    strides = _rows_columns(place.node.argument("stride") or default_stride)
+    dilation = _rows_columns(place.node.argument("dilation", 1))
     padding = _padding(place.node.argument("padding", 0), kernel, dilation)
     steps = zip(place.fields, kernel, strides, padding, dilation, strict=True)
     rows, columns = (field.after(k, s, p, d) for field, k, s, p, d in steps)
@@ -123,7 +128,7 @@ def _padding(value: int | str | list[int], kernel: list[int], dilation: list[int
     if isinstance(value, str):
         same = [d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)]
         return same if value == "same" else [0, 0]
-    return _pair(value)
+    return _rows_columns(value)
 
 
 def _adaptive(place: Place) -> Sight:
@@ -163,7 +168,7 @@ def _slice(place: Place) -> Sight:
     step = place.node.argument("step", 1)
     if not isinstance(start, int) or not isinstance(step, int):
         return WHOLE
-    start = min(start if start >= 0 else start + place.shape[axis], place.shape[axis])
+    start = min(max(start if start >= 0 else start + place.shape[axis], 0), place.shape[axis])
     which = place.sight.axes.index(axis)
     fields = list(place.fields)
     field = fields[which]
@@ -219,14 +224,15 @@ def _last_axes(place: Place) -> Sight:
     return place.sight if max(place.sight.axes) < len(place.shape) - count else WHOLE
 
 
-def _pair(value: int | list[int]) -> list[int]:
+def _rows_columns(value: int | list[int]) -> list[int]:
+    """The last two of an op's numbers per axis; a single one stands for all."""
     values = [value] if isinstance(value, int) else list(value)
-    return values * 2 if len(values) == 1 else values
+    return values * 2 if len(values) == 1 else values[-2:]
 
 
 _RULES: Mapping[str, Callable[[Place], Sight]] = {
     "conv2d": _convolution,
-    **dict.fromkeys("max_pool2d avg_pool2d max_pool2d_with_indices".split(), _pooling),
+    **dict.fromkeys("max_pool2d avg_pool2d avg_pool3d max_pool2d_with_indices".split(), _pooling),
     **dict.fromkeys("adaptive_avg_pool2d adaptive_max_pool2d".split(), _adaptive),
     **dict.fromkeys("pad constant_pad_nd reflection_pad2d replication_pad2d".split(), _pad),
     "slice": _slice,
@@ -242,8 +248,8 @@ _RULES: Mapping[str, Callable[[Place], Sight]] = {
         relu relu6 hardtanh clamp clamp_min clamp_max threshold silu gelu hardswish mish elu celu selu leaky_relu prelu
         softplus log_sigmoid hardshrink softshrink sigmoid hardsigmoid tanh batch_norm dropout feature_dropout clone
         contiguous alias detach to _to_copy lift_fresh_copy add sub rsub mul div neg pow sqrt rsqrt square exp log
-        log1p abs reciprocal erf sin cos masked_fill channel_shuffle cat""".split(),
+        log1p abs reciprocal erf sin cos masked_fill channel_shuffle cat gt ge lt le eq ne""".split(),
         _point,
     ),
 }
-_MERGING = frozenset("add sub mul div cat addcmul maximum minimum where lerp".split())
+_MERGING = frozenset("add sub mul div cat addcmul maximum minimum where masked_fill lerp gt ge lt le eq ne".split())
