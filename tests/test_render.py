@@ -12,9 +12,10 @@ from PIL import Image
 from convscope.atlas.projection import Projection
 from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import TopRow
+from convscope.atlas.tiles import crop, crop_projection, unit_block, unit_tiles
 from convscope.display import GREY, PAPER, WHITE, display_scale, fit, grid, to_picture, to_png
 from convscope.errors import AddressError
-from convscope.render import contact_sheet, crop, crop_projection, unit_block, unit_tiles
+from convscope.render import contact_sheet
 from tests.atlas.make import make_atlas
 
 

@@ -16,25 +16,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convscope.atlas.reader import Atlas
-    from convscope.engine.layers import layers
+    from convscope.engine.inspect import coverage, layers
     from convscope.engine.project import project
-    from convscope.engine.scan import scan
+    from convscope.engine.scan import Question, scan
     from convscope.errors import ConvscopeError
     from convscope.images import ImageSet
     from convscope.models import Model, Preprocessing, load_model
-    from convscope.pipeline.build import build_atlas
-    from convscope.rules.coverage import coverage
+    from convscope.pipeline.build import Ask, build_atlas
     from convscope.units import UnitAddress
     from convscope.web.site import export_site
 
     __version__: str
 
 __all__ = [
+    "Ask",
     "Atlas",
     "ConvscopeError",
     "ImageSet",
     "Model",
     "Preprocessing",
+    "Question",
     "UnitAddress",
     "__version__",
     "build_atlas",
@@ -47,16 +48,18 @@ __all__ = [
 ]
 
 _HOME = {
+    "Ask": "pipeline.build",
     "Atlas": "atlas.reader",
     "ConvscopeError": "errors",
     "ImageSet": "images",
     "Model": "models",
     "Preprocessing": "models",
+    "Question": "engine.scan",
     "UnitAddress": "units",
     "build_atlas": "pipeline.build",
-    "coverage": "rules.coverage",
+    "coverage": "engine.inspect",
     "export_site": "web.site",
-    "layers": "engine.layers",
+    "layers": "engine.inspect",
     "load_model": "models",
     "project": "engine.project",
     "scan": "engine.scan",

@@ -1,7 +1,9 @@
 """How numbers become pictures: one display scaling everywhere, and tiles in grids.
 
 A projection is signed, so zero is mid-grey (128), and the 99.5th percentile of the absolute non-zero values of *all*
-shown projections of a unit is full contrast: the nine of a unit can be compared with each other, units cannot.
+shown projections of a unit, at the size at which they are shown, is full contrast: the nine of a unit can be compared
+with each other, units cannot. Shrinking averages first and scales then; a picture that was scaled before it was
+shrunk would fade towards grey, because neighbouring positive and negative pixels cancel.
 (Zeiler & Fergus 2013 do not say how they scaled theirs.)
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +50,17 @@ def to_picture(pixels: NDArray[np.floating], scale: float) -> Picture:
         pixels = pixels.mean(axis=-1, keepdims=True, dtype=np.float64)
     shades = GREY + np.rint(127 * np.clip(pixels / np.float64(scale), -1, 1))
     return to_rgb(shades.astype(np.uint8))
+
+
+def shrink(pixels: NDArray[np.floating[Any]], longest: int) -> NDArray[np.float32]:
+    """A projection [h, w, c] made no larger than ``longest`` pixels a side, each pixel the mean of those it covers."""
+    height, width, channels = pixels.shape
+    ratio = longest / max(height, width)
+    if ratio >= 1:
+        return pixels.astype(np.float32, copy=False)
+    size = (max(round(width * ratio), 1), max(round(height * ratio), 1))
+    planes = (Image.fromarray(np.ascontiguousarray(pixels[..., c], np.float32)) for c in range(channels))
+    return np.stack([np.asarray(plane.resize(size, Image.Resampling.BOX)) for plane in planes], -1)
 
 
 def to_rgb(picture: NDArray[np.uint8]) -> Picture:

@@ -1,9 +1,4 @@
-"""Pictures of projections and patches, as arrays and contact sheets.
-
-One display scaling everywhere. A projection is signed, so zero is mid-grey (128), and the 99.5th percentile
-of the absolute non-zero values of *all* shown projections of a unit is full contrast: the nine of a unit can
-be compared with each other, units cannot. (Zeiler & Fergus 2013 do not say how they scaled theirs.)
-"""
+"""Contact sheets: many units of a layer on one picture, each as in Figure 2 of Zeiler & Fergus 2013."""
 
 from __future__ import annotations
 
@@ -15,62 +10,17 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple, cast
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from convscope.atlas.reader import Atlas, Projection
+from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import TopRow
-from convscope.display import (
-    PERCENTILE,
-    Picture,
-    blank,
-    display_scale,
-    fit,
-    grid,
-    to_picture,
-    to_rgb,
-)
+from convscope.atlas.tiles import crop, unit_block, unit_tiles
+from convscope.display import PERCENTILE, Picture, blank, fit
 
 UNITS_PER_SHEET = 64
 """Units drawn on one contact sheet, in channel order; more would be a picture too large to open."""
 INK = (45, 45, 45)
 FAINT = (125, 125, 125)
-
-
-def crop(picture: NDArray[np.uint8], row: TopRow) -> Picture:
-    """The receptive window of a top activation, clipped at the border, cut out of the picture [h, w, c]."""
-    return to_rgb(picture[row.top : row.bottom, row.left : row.right])
-
-
-def crop_projection(projection: Projection, row: TopRow) -> NDArray[np.float32]:
-    """The same window of a projection, float32 [h, w, c]; zero where the projection's box does not reach."""
-    height, width, _ = projection.pixels.shape
-    bottom = max(projection.top + height, row.bottom)
-    right = max(projection.left + width, row.right)
-    return projection.on_canvas(bottom, right)[row.top : row.bottom, row.left : row.right]
-
-
-def unit_block(projections: Sequence[Picture], patches: Sequence[Picture], columns: int = 3, gap: int = 2) -> Picture:
-    """A unit as in Figure 2 of Zeiler & Fergus: its projections in a square, beside them their patches.
-
-    As many projections as patches, all tiles of one size, [tile, tile, 3].
-    """
-    if len(projections) != len(patches):
-        raise ValueError(f"a block needs a patch for every projection, got {len(patches)} and {len(projections)}")
-    return grid([grid(projections, columns, gap), grid(patches, columns, gap)], columns=2, gap=3 * gap)
-
-
-def unit_tiles(tops: Sequence[TopRow], projections: Sequence[Projection], tile: int) -> list[Picture]:
-    """A tile for each top activation: its projection, cut to the receptive window, all on one display scale.
-
-    The tile is blank where ``projections`` has none of that rank.
-    """
-    by_rank = {projection.rank: projection for projection in projections}
-    windows = {row.rank: crop_projection(by_rank[row.rank], row) for row in tops if row.rank in by_rank}
-    scale = display_scale(list(windows.values()))
-    tiles = {rank: fit(to_picture(window, scale), tile) for rank, window in windows.items()}
-    return [tiles[row.rank] if row.rank in tiles else blank(tile) for row in tops]
 
 
 def contact_sheet(

@@ -12,17 +12,13 @@ from tests.structure.source import SOURCE, Module, imports, project, read_tree
 
 HEAVY = {"torch", "torchvision", "timm"}
 
-TORCH_FREE = ("convscope.atlas", "convscope.render", "convscope.web", "convscope.errors", "convscope.window")
-PIPELINE = "convscope.pipeline.build"
+TORCH_FREE = tuple(f"convscope.{part}" for part in "errors units version window display atlas render web".split())
+"""The ground, the store and the views."""
 
 
 def torch_free(modules: dict[str, Module]) -> list[str]:
     """The modules that must do without torch."""
-    return [
-        name
-        for name in modules
-        if name != PIPELINE and any(name == part or name.startswith(f"{part}.") for part in TORCH_FREE)
-    ]
+    return [name for name in modules if any(name == part or name.startswith(f"{part}.") for part in TORCH_FREE)]
 
 
 def with_parents(name: str) -> list[str]:

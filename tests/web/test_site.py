@@ -152,7 +152,7 @@ def test_an_export_that_fails_keeps_the_old_pages(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"atlas", "site"}
 
 
-@pytest.mark.parametrize("where", ["notes", "atlas", "atlas/pages", ".", "file"])
+@pytest.mark.parametrize("where", ["notes", "atlas", "atlas/pictures/pages", ".", "file"])
 def test_a_folder_with_something_else_in_it_is_never_replaced(tmp_path: Path, where: str) -> None:
     atlas = Atlas.open(make_atlas(tmp_path / "atlas", layers=(("conv1", 2),)))
     (tmp_path / "notes").mkdir()

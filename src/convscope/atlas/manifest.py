@@ -31,7 +31,7 @@ class ModelFacts:
     """The model that was looked at."""
 
     spec: str = fact("how the model was named by the user")
-    digest: str = fact("digest of its weights")
+    digest: str = fact("digest of its weights, ops and preprocessing")
     architecture: str = fact("name of its class")
     input_height: int = fact("rows of its input, in pixels")
     input_width: int = fact("columns of its input, in pixels")

@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.atlas.schema import ProjectionRow
+from convscope.display import display_scale, fit, to_picture, to_png
 from convscope.errors import AtlasFormatError, NumberError
 
 HALF = np.dtype("<f2")
+SMALLEST_SHOWN = 128
+"""Side in pixels to which a notebook enlarges a smaller box: of seven pixels nobody would see anything."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ class Projection:
         canvas = np.zeros((height, width, c), np.float32)
         canvas[self.top : self.top + h, self.left : self.left + w] = self.pixels
         return canvas
+
+    def _repr_png_(self) -> bytes:
+        picture = to_picture(self.pixels, display_scale([self.pixels]))
+        return to_png(fit(picture, max(SMALLEST_SHOWN, *picture.shape[:2])))
 
     def pack(self) -> ProjectionRow:
         """The table row: pixels divided by their largest absolute value, as float16.

@@ -16,14 +16,18 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 from PIL import Image
 
+from convscope.atlas.look import TILE, UnitView, atlas_html
 from convscope.atlas.manifest import JOURNAL, MANIFEST, Manifest, read_manifest
 from convscope.atlas.projection import Projection
 from convscope.atlas.query import run_query
 from convscope.atlas.schema import ImageRow, LayerRow, PictureRow, ProjectionRow, TopRow, UnitRow
 from convscope.atlas.store import damage_named, merge_rows, open_tables, read_rows
+from convscope.atlas.tiles import crop
+from convscope.display import Picture, blank, fit
 from convscope.errors import AddressError, AtlasError, AtlasFormatError
+from convscope.units import UnitAddress
 
-__all__ = ["Atlas", "Projection"]
+__all__ = ["Atlas", "Projection", "UnitView"]
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,40 @@ class Atlas:
         where = (ds.field("layer") == layer) & (ds.field("unit") == unit) & (ds.field("rank") == rank)
         rows = read_rows(self._tables["projections"], ProjectionRow, where)
         return Projection.unpack(rows[0]) if rows else None
+
+    def projections(self, layer: str, unit: int) -> tuple[Projection, ...]:
+        """The projections of a unit that were kept, by rank."""
+        self.unit(layer, unit)
+        where = (ds.field("layer") == layer) & (ds.field("unit") == unit)
+        rows = sorted(read_rows(self._tables["projections"], ProjectionRow, where), key=lambda row: row.rank)
+        return tuple(map(Projection.unpack, rows))
+
+    def look(self, address: str | UnitAddress) -> UnitView:
+        """A unit at a glance, e.g. ``atlas.look("features.28:12")``; in a notebook it shows itself."""
+        wanted = address if isinstance(address, UnitAddress) else UnitAddress.parse(address)
+        if wanted.position is not None:
+            raise AddressError(
+                f"{wanted} names a position, but an atlas keeps the strongest positions of a unit only. "
+                f"Look at {wanted.layer}:{wanted.unit}, or use convscope project for any position."
+            )
+        layer, unit = self.layer(wanted.layer), self.unit(wanted.layer, wanted.unit)
+        top = self.top(layer.layer, unit.unit)
+        return UnitView(
+            layer=layer,
+            unit=unit,
+            method=self.manifest.method,
+            top=top,
+            names=tuple(self.image(row.image).name for row in top),
+            projections=self.projections(layer.layer, unit.unit),
+            patches=tuple(map(self._patch, top)),
+        )
+
+    def _patch(self, row: TopRow) -> Picture:
+        kept = row.image in self._pictured
+        return fit(crop(self.picture(row.image), row), TILE) if kept else blank(TILE)
+
+    def _repr_html_(self) -> str:
+        return atlas_html(self.manifest, ((layer, self.units(layer.layer)) for layer in self.layers()))
 
     def projections_of_layer(self, layer: str) -> Iterator[tuple[int, tuple[Projection, ...]]]:
         """Unit by unit, in order, the projections of a layer by rank; a unit without any is left out."""

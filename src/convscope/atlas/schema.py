@@ -74,7 +74,7 @@ class UnitRow:
 
 @dataclass(frozen=True)
 class TopRow:
-    """``top.parquet``: the strongest activations of each unit."""
+    """``top.parquet``: the strongest activations of each unit, as far as they are above zero."""
 
     layer: str = column("address of the layer", "string")
     unit: int = column("channel of the layer", "int32")

@@ -26,10 +26,9 @@ def layers(
     from rich.table import Column, Table
 
     from convscope.cli.screen import out
-    from convscope.engine.graphs import graph_of
-    from convscope.engine.layers import layers as layers_of
+    from convscope.engine.inspect import layers as layers_of
 
-    found = layers_of(graph_of(load(model, weights)), all_maps=every)
+    found = layers_of(load(model, weights), all_maps=every)
     if as_json:
         typer.echo(json.dumps([asdict(layer) for layer in found]))
         return
@@ -71,12 +70,9 @@ def coverage(
     as_json: AsJson = False,
 ) -> None:
     """List which rule each op gets on the way down: its own, the plain transpose, or refused."""
-    from convscope.engine.graphs import graph_of
-    from convscope.engine.layers import find_layers
-    from convscope.rules.coverage import coverage as coverage_of
+    from convscope.engine.inspect import coverage as coverage_of
 
-    graph = graph_of(load(model, weights))
-    report = coverage_of(graph, [layer.node for layer in find_layers(graph, split(layers))], method)
+    report = coverage_of(load(model, weights), split(layers), method)
     if as_json:
         typer.echo(
             json.dumps(

@@ -32,6 +32,7 @@ class _Speed(ProgressColumn):
     """Units of work per second, in the stage's own unit."""
 
     def render(self, task: Task) -> Text:
+        """The speed in words; empty until it is known."""
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.1f} {task.fields['unit']}/s" if speed else "")
 

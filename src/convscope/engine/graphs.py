@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from weakref import WeakKeyDictionary
 
 from torch import nn
@@ -11,6 +12,12 @@ from convscope.graph.opgraph import OpGraph
 from convscope.models import Model
 
 _graphs: WeakKeyDictionary[nn.Module, dict[str, OpGraph]] = WeakKeyDictionary()
+
+
+def digest_of(model: Model) -> str:
+    """SHA-256 (hex) of all that decides an activation: weights, ops and preprocessing."""
+    parts = (model.digest, graph_of(model).fingerprint, repr(model.preprocessing))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def graph_of(model: Model, device: str = "cpu") -> OpGraph:

@@ -39,8 +39,9 @@ def layers(graph: OpGraph, *, all_maps: bool = False) -> tuple[Layer, ...]:
     """The default layers: each activation map that follows a convolution or a residual sum, from input to output.
 
     A convolution is followed through normalisation, rectifier and residual sum for as long as nothing else reads the
-    map on the way. Maps of one position (squeeze-excite, classifiers) are left out. ``all_maps`` lists every op whose
-    result is shaped like a stack of feature maps instead.
+    map on the way. A rectifier with a ceiling (ReLU6) is not followed: at the ceiling all strong activations tie and
+    the derivative is 0, so the map before it says more. Maps of one position (squeeze-excite, classifiers) are left
+    out. ``all_maps`` lists every op whose result is shaped like a stack of feature maps instead.
     """
     seen = sights(graph)
     nodes = [n for n in graph.nodes if _is_map(n, seen)]
@@ -111,7 +112,14 @@ def _is_residual_sum(graph: OpGraph, node: OpNode) -> bool:
 def _follow(graph: OpGraph, node: OpNode) -> OpNode:
     while len(readers := graph.readers.get(node.name, ())) == 1:
         reader = readers[0]
-        if reader.op not in _FOLLOWED or reader.shape != node.shape:
+        if reader.op not in _FOLLOWED or reader.shape != node.shape or _saturates(reader):
             break
         node = reader
     return node
+
+
+def _saturates(node: OpNode) -> bool:
+    """True for a rectifier that also cuts off above, such as ReLU6."""
+    if node.op == "clamp":
+        return node.argument("max") is not None
+    return node.op in ("relu6", "hardtanh")

@@ -6,6 +6,7 @@ result: a tensor, or a Python number that depends on the batch size.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -83,6 +84,12 @@ class OpGraph:
             for name in node.inputs:
                 found.setdefault(name, []).append(node)
         return {name: tuple(nodes) for name, nodes in found.items()}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the ops and how they are wired, without the numbers in the constants."""
+        lines = (f"{n.name} {n.op} {n.args} {dict(n.kwargs)} {n.select} {n.shape}\n" for n in self.nodes)
+        return hashlib.sha256("".join([str(self.input_shape), self.output, *lines]).encode()).hexdigest()
 
     def to(self, device: str) -> OpGraph:
         """The same graph with its constants on ``device``."""

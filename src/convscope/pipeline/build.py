@@ -17,9 +17,10 @@ import torch
 from convscope.atlas.manifest import MANIFEST, DataFacts, Manifest, ModelFacts, Provenance, RuleUse, Settings
 from convscope.atlas.projection import Projection
 from convscope.atlas.reader import Atlas
+from convscope.atlas.schema import PictureRow, ProjectionRow
 from convscope.atlas.session import open_for_writing
 from convscope.atlas.writer import table_path, write_columns, write_manifest, write_table
-from convscope.engine.graphs import graph_of
+from convscope.engine.graphs import digest_of, graph_of
 from convscope.engine.layers import Layer, find_layers
 from convscope.engine.loading import read_view
 from convscope.engine.project import Way, project_units
@@ -30,7 +31,7 @@ from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.pipeline.pictures import encode_picture
 from convscope.pipeline.rows import image_rows, layer_rows, top_columns, unit_rows
-from convscope.pipeline.winners import Winner, choose_units, in_parts, winners_of
+from convscope.pipeline.winners import Task, Winner, choose_units, in_parts, tasks_of, winners_of
 from convscope.rules.coverage import Coverage, coverage
 from convscope.version import installed_version
 
@@ -90,7 +91,7 @@ def build_atlas(
     way = Way(covered.method, ask.unpool)
     question = Question(ask.top, ask.per_image, ask.per_class)
     settings = _settings(ask, chosen)
-    provenance = Provenance(model.digest, images.digest, settings, installed_version())
+    provenance = Provenance(digest_of(model), images.digest, settings, installed_version())
     with open_for_writing(Path(path), provenance, overwrite=overwrite) as folder:
         if (folder / MANIFEST).exists():
             return _summary(Atlas.open(folder))
@@ -108,7 +109,7 @@ def build_atlas(
         )
         _write_tables(folder, model, images, found)
         units = {a: choose_units(tally, ask.units) for a, tally in found.tallies.items()}
-        _write_projections(folder, model, images, winners_of(found, units), way, device, report)
+        _write_projections(folder, model, images, tasks_of(found, winners_of(found, units)), way, device, report)
         write_manifest(folder, _manifest(model, images, found, settings, covered, provenance))
         shutil.rmtree(folder / "work", ignore_errors=True)
     return _summary(Atlas.open(folder))
@@ -167,22 +168,22 @@ def _write_projections(
     folder: Path,
     model: Model,
     images: ImageSet,
-    winners: Sequence[Winner],
+    tasks: Sequence[Task],
     way: Way,
     device: str,
     report: Report,
-) -> int:
-    """Write the parts that are missing; each holds the projections from some images, and their pictures."""
+) -> None:
+    """Write the parts that are missing; each holds the pictures of some images, and the projections from them."""
     size = (model.preprocessing.height, model.preprocessing.width)
+    total = sum(len(task.winners) for task in tasks)
     done = 0
-    for number, part in enumerate(in_parts(winners, size, 2 * model.preprocessing.channels)):
+    for number, part in enumerate(in_parts(tasks, size, 2 * model.preprocessing.channels)):
         name = f"part-{number:05d}"
         # The pictures are written last: where they are, the projections are.
         if not table_path(folder, "pictures", name).exists():
-            _write_part(folder, name, model, images, part, way, device, _from(report, done, len(winners)))
-        done += len(part)
-        report("project", done, len(winners))
-    return done
+            _write_part(folder, name, model, images, part, way, device, _from(report, done, total))
+        done += sum(len(task.winners) for task in part)
+        report("project", done, total)
 
 
 def _from(report: Report, before: int, total: int) -> Callable[[int], None]:
@@ -194,40 +195,36 @@ def _write_part(
     name: str,
     model: Model,
     images: ImageSet,
-    part: Sequence[Winner],
+    part: Sequence[Task],
     way: Way,
     device: str,
     progress: Callable[[int], None],
 ) -> None:
-    pictures = []
-    packed = []
-    for image, winners in _by_image(part):
-        outcome, view = read_view(images, image, model.preprocessing)
+    pictures: list[PictureRow] = []
+    packed: list[ProjectionRow] = []
+    for task in part:
+        outcome, view = read_view(images, task.image, model.preprocessing)
         if view is None:
             raise ImageSetError(
-                f"image {images.names[image]!r} could be read during the scan and cannot be now: {outcome.skipped}. "
-                "Restore it and run the same command again"
+                f"image {images.names[task.image]!r} could be read during the scan and cannot be now: "
+                f"{outcome.skipped}. Restore it and run the same command again"
             )
-        pictures.append(encode_picture(image, view))
-        packed += [p.pack() for p in _project_image(model, torch.from_numpy(view)[None], winners, way, device)]
+        pictures.append(encode_picture(task.image, view))
+        found = _project_image(model, torch.from_numpy(view)[None], task.winners, way, device)
+        packed += [projection.pack() for projection in found]
         progress(len(packed))
-    depth = {layer: number for number, layer in enumerate(dict.fromkeys(w.layer.address for w in part))}
-    packed.sort(key=lambda row: (depth[row.layer], row.unit, row.rank))
-    write_table(folder, "projections", packed, name)
+    packed.sort(key=lambda row: (row.layer, row.unit, row.rank))
+    if packed:
+        write_table(folder, "projections", packed, name)
     write_table(folder, "pictures", pictures, name)
-
-
-def _by_image(part: Sequence[Winner]) -> Iterator[tuple[int, list[Winner]]]:
-    groups: dict[int, list[Winner]] = {}
-    for winner in part:
-        groups.setdefault(winner.image, []).append(winner)
-    yield from groups.items()
 
 
 def _project_image(
     model: Model, view: torch.Tensor, winners: Sequence[Winner], way: Way, device: str
 ) -> Iterator[Projection]:
     """One forward pass, then every unit of every layer that this image is among the strongest of."""
+    if not winners:
+        return
     by_layer: dict[str, list[Winner]] = {}
     for winner in winners:
         by_layer.setdefault(winner.layer.node, []).append(winner)
@@ -262,7 +259,7 @@ def _manifest(
     return Manifest(
         model=ModelFacts(
             model.spec,
-            model.digest,
+            provenance.weights,
             architecture,
             size.height,
             size.width,

@@ -96,7 +96,7 @@ def top_columns(scan: Scan, size: tuple[int, int]) -> Iterator[Mapping[str, Any]
 
 
 def _top_columns(layer: Layer, top: TopK, among: str | None, size: tuple[int, int]) -> Mapping[str, Any]:
-    unit, rank = (top.place != NOWHERE).nonzero(as_tuple=True)
+    unit, rank = ((top.place != NOWHERE) & (top.value > 0)).nonzero(as_tuple=True)
     image, position = (v.numpy() for v in _divmod(top.place[unit, rank], layer.height * layer.width))
     y, x = np.divmod(position, layer.width)
     rows, columns = _windows(layer.rows, y, size[0]), _windows(layer.columns, x, size[1])

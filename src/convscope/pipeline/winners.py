@@ -14,7 +14,9 @@ from convscope.engine.tally import Tally
 from convscope.engine.topk import NOWHERE
 
 PART_BYTES = 96_000_000
-"""Packed projections of one part, at most, plus those of one image."""
+"""Packed projections and pictures of one part, at most, plus those of one image."""
+_PICTURE_BYTES = 30_000
+"""What a picture takes, roughly."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ def winners_of(scan: Scan, units: Mapping[str, Sequence[int]]) -> list[Winner]:
     """The top activations of these units of each layer (by address), image by image."""
     found: list[Winner] = []
     for layer in scan.layers:
-        place = scan.tallies[layer.address].top.place
+        top = scan.tallies[layer.address].top
+        # What is not above zero is no activation: a dead unit has nothing to project.
+        place = torch.where(top.value > 0, top.place, NOWHERE)
         for unit in units[layer.address]:
             for rank, where in enumerate(place[unit].tolist()):
                 if where != NOWHERE:
@@ -66,15 +70,44 @@ def winners_of(scan: Scan, units: Mapping[str, Sequence[int]]) -> list[Winner]:
     return sorted(found, key=lambda w: (w.image, depth[w.layer.address], w.unit, w.rank))
 
 
-def in_parts(winners: Sequence[Winner], size: tuple[int, int], bytes_per_pixel: int) -> Iterator[list[Winner]]:
-    """Whole images together, each part holding about ``PART_BYTES`` of packed projections; the same every time."""
-    part: list[Winner] = []
+@dataclass(frozen=True)
+class Task:
+    """What is to be kept of one image: its picture, and the projections of these activations."""
+
+    image: int
+    winners: tuple[Winner, ...]
+
+
+def tasks_of(scan: Scan, winners: Sequence[Winner]) -> list[Task]:
+    """One task per image that is among the strongest of any unit, projected or not, in the set's order."""
+    mine: dict[int, list[Winner]] = {image: [] for image in _images_on_top(scan)}
+    for winner in winners:
+        mine[winner.image].append(winner)
+    return [Task(image, tuple(found)) for image, found in mine.items()]
+
+
+def _images_on_top(scan: Scan) -> list[int]:
+    found: set[int] = set()
+    for layer in scan.layers:
+        tally = scan.tallies[layer.address]
+        for top in (tally.top, *tally.by_class.values()):
+            images = top.place[(top.place != NOWHERE) & (top.value > 0)] // (layer.height * layer.width)
+            found.update(images.unique(sorted=False).tolist())  # type: ignore[no-untyped-call]
+    return sorted(found)
+
+
+def in_parts(tasks: Sequence[Task], size: tuple[int, int], bytes_per_pixel: int) -> Iterator[list[Task]]:
+    """Tasks together that make up about ``PART_BYTES`` of packed projections; the same every time."""
+    part: list[Task] = []
     held = 0
-    for number, winner in enumerate(winners):
-        top, left, bottom, right = winner.box(size)
-        held += (bottom - top) * (right - left) * bytes_per_pixel
-        part.append(winner)
-        last_of_image = number + 1 == len(winners) or winners[number + 1].image != winner.image
-        if last_of_image and (held >= PART_BYTES or number + 1 == len(winners)):
+    for task in tasks:
+        part.append(task)
+        held += _PICTURE_BYTES
+        for winner in task.winners:
+            top, left, bottom, right = winner.box(size)
+            held += (bottom - top) * (right - left) * bytes_per_pixel
+        if held >= PART_BYTES:
             yield part
             part, held = [], 0
+    if part:
+        yield part

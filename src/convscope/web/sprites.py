@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from convscope.atlas.reader import Projection
 from convscope.atlas.schema import LayerRow, TopRow
-from convscope.display import GREY, display_scale, to_picture
+from convscope.display import GREY, display_scale, shrink, to_picture
 from convscope.web.pages import Box
 from convscope.web.tiles import COLUMNS, card_sheet, frame_of, projection_sheet, window_of
 
@@ -43,39 +44,49 @@ def paint_unit(
     if not tops:
         return UnitSprites(None, None)
     frames = {row.rank: frame_of(row, layer, *size) for row in tops}
-    projected = _projection_tiles(projections, frames)
     patches = [_patch(pictures(row.image), row, frames[row.rank]) for row in tops[: COLUMNS**2]]
-    small = card_sheet(layer, *size, projected=bool(projected))
-    blocks = [projected[: COLUMNS**2], patches] if projected else [patches]
+    small = card_sheet(layer, *size, projected=bool(projections))
+    projected = _projection_tiles(projections, frames, small.cell)[: COLUMNS**2]
+    blocks = [projected, patches] if projected else [patches]
     card = Image.new("RGB", (small.width, small.height), (GREY,) * 3)
     for block, tiles in enumerate(blocks):
         for place, tile in enumerate(tiles):
             _place(card, tile, small.box(place, block))
-    return UnitSprites(_encode(card, small.cell), _paint_projections(layer, size, projected))
+    return UnitSprites(_encode(card, small.cell), _paint_projections(layer, size, projections, frames))
 
 
-def _paint_projections(layer: LayerRow, size: tuple[int, int], tiles: Sequence[Image.Image]) -> bytes | None:
-    if not tiles:
+def _paint_projections(
+    layer: LayerRow, size: tuple[int, int], projections: Sequence[Projection], frames: dict[int, Box]
+) -> bytes | None:
+    if not projections:
         return None
-    sheet = projection_sheet(layer, *size, count=len(tiles))
+    sheet = projection_sheet(layer, *size, count=len(projections))
+    tiles = _projection_tiles(projections, frames, sheet.cell)
     sprite = Image.new("RGB", (sheet.width, sheet.height), (GREY,) * 3)
     for place, tile in enumerate(tiles):
         _place(sprite, tile, sheet.box(place))
     return _encode(sprite, sheet.cell)
 
 
-def _projection_tiles(projections: Sequence[Projection], frames: dict[int, Box]) -> list[Image.Image]:
-    """Each projection in its frame, all on one scale."""
+def _projection_tiles(projections: Sequence[Projection], frames: dict[int, Box], cell: int) -> list[Image.Image]:
+    """Each projection in its frame, at the size of a cell, all on one scale."""
     ordered = sorted(projections, key=lambda projection: projection.rank)
-    scale = display_scale([projection.pixels for projection in ordered]) if ordered else 1.0
-    return [_projection_tile(projection, frames[projection.rank], scale) for projection in ordered]
+    shown = [shrink(_in_frame(projection, frames[projection.rank]), cell) for projection in ordered]
+    scale = display_scale(shown) if shown else 1.0
+    return [Image.fromarray(np.ascontiguousarray(to_picture(pixels, scale))) for pixels in shown]
 
 
-def _projection_tile(projection: Projection, frame: Box, scale: float) -> Image.Image:
-    tile = Image.new("RGB", (frame.width, frame.height), (GREY,) * 3)
-    shades = np.ascontiguousarray(to_picture(projection.pixels, scale))
-    tile.paste(Image.fromarray(shades), (projection.left - frame.left, projection.top - frame.top))
-    return tile
+def _in_frame(projection: Projection, frame: Box) -> NDArray[np.float32]:
+    """The part of a projection that lies in the frame, zero where the frame reaches further."""
+    height, width, channels = projection.pixels.shape
+    canvas = np.zeros((frame.height, frame.width, channels), np.float32)
+    top, left = max(projection.top, frame.top), max(projection.left, frame.left)
+    bottom = min(projection.top + height, frame.top + frame.height)
+    right = min(projection.left + width, frame.left + frame.width)
+    canvas[top - frame.top : bottom - frame.top, left - frame.left : right - frame.left] = projection.pixels[
+        top - projection.top : bottom - projection.top, left - projection.left : right - projection.left
+    ]
+    return canvas
 
 
 def _patch(picture: Image.Image | None, row: TopRow, frame: Box) -> Image.Image:

@@ -61,6 +61,6 @@ LIMITS = {
 
 SCALING = (
     "Mid-grey is zero, brighter is positive, darker is negative. All projections of a unit share one "
-    f"scale, on which the {PERCENTILE:g}th percentile of their absolute non-zero values is full "
-    "contrast: compare brightness within a unit, not between units."
+    f"scale, on which the {PERCENTILE:g}th percentile of their absolute non-zero values, at the size "
+    "shown, is full contrast: compare brightness within a unit, not between units."
 )

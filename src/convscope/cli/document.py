@@ -1,0 +1,118 @@
+"""The page ``docs/commands.md``, made from the app by ``python -m convscope.cli.document``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from inspect import getdoc
+from typing import Any, get_args, get_type_hints
+
+from typer.main import get_command
+
+from convscope.cli.main import app
+
+INTRODUCTION = """\
+# Commands
+
+<!-- Made by `python -m convscope.cli.document > docs/commands.md`: change its sources in `src/convscope/cli/`. -->
+
+`convscope --help` lists the commands, `convscope COMMAND --help` the options of one, `convscope --version` the version.
+A model is named as in [load a model](how-to/models.md), images as in [image sets](how-to/image-sets.md), a unit as
+`LAYER:CHANNEL` or `LAYER:CHANNEL@ROW,COLUMN` with a layer address that `convscope layers` lists.
+
+Results go to standard output, progress and messages to standard error. Progress is drawn in a terminal only.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | `coverage` found an op that is refused |
+| 2 | the request cannot be met: an error message says what was met, what was expected and what to do |
+| 130, 143 | stopped (Ctrl-C) or terminated; the same `atlas` command goes on from there |
+
+With `--json`, an error of convscope's is also printed on standard output, as `{"error": …, "message": …}`.
+"""
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a person would type, and what comes of it."""
+
+    command: str
+    outcome: str
+
+
+EXAMPLES = {
+    "atlas": Example(
+        "convscope atlas torchvision:vgg16 photographs/ -o atlas --units 32",
+        "Makes the folder `atlas`: the tables of [the format](atlas-format.md), a contact sheet per layer in "
+        "`sheets/`, and [pages](how-to/pages.md) in `site/`; the last line printed is the page to open. A run that was "
+        "stopped goes on where it stopped; a finished one is found and not repeated. A folder that holds an atlas of "
+        "another model, data set or settings is refused unless `--overwrite` is given. Scanning is one forward pass "
+        "per image; most of the time goes into projections, so begin with few `--units`. See "
+        "[scan](how-to/scan.md) and [atlas](how-to/atlas.md).",
+    ),
+    "project": Example(
+        "convscope project torchvision:vgg16 owl.jpg features.29:12 -o owl.png",
+        "Writes a PNG: the projection on the left, what the model saw on the right. Prints the unit with the position "
+        "that was taken, its activation, the method, the receptive window (top, left, bottom, right) in pixels of the "
+        "model's input, and the value shown at full contrast. See [project](how-to/project.md).",
+    ),
+    "layers": Example(
+        "convscope layers torchvision:vgg16",
+        "Nothing is computed for any image. The default layers are the activation maps that follow a convolution or a "
+        "residual sum; `--all` lists every op that gives feature maps. *Start* is the first pixel that position 0 "
+        "sees, negative inside padding; *gated* layers also depend on the whole image through squeeze-excite, "
+        "attention or statistics, which the receptive field leaves out.",
+    ),
+    "coverage": Example(
+        "convscope coverage torchvision:vgg16 --method deconvnet",
+        "Answers before any image is read whether the model can be projected, and how. An op without a rule is listed "
+        "as refused and the exit code is 1. See [rules](how-to/rules.md).",
+    ),
+}
+
+
+def document() -> str:
+    """The whole page, in Markdown."""
+    commands = vars(get_command(app))["commands"]
+    return "\n".join([INTRODUCTION, *(_section(name, commands[name]) for name in commands)])
+
+
+def _section(name: str, command: Any) -> str:
+    example = EXAMPLES[name]
+    lines = [f"## `convscope {name}`", "", getdoc(command.callback) or ""]
+    lines += ["", "```sh", example.command, "```", "", example.outcome, ""]
+    lines += ["| argument or option | default | meaning |", "|---|---|---|"]
+    hints = get_type_hints(command.callback)
+    lines += [_row(parameter, hints[parameter.name]) for parameter in command.params]
+    return "\n".join((*lines, ""))
+
+
+def _row(parameter: Any, hint: Any) -> str:
+    default = "required" if parameter.required else _default(parameter.default)
+    meaning = parameter.help.replace("|", "\\|")
+    return f"| {', '.join(f'`{name}`' for name in _names(parameter, hint))} | {default} | {meaning} |"
+
+
+def _names(parameter: Any, hint: Any) -> list[str]:
+    """An option as it is typed, every spelling; an argument by the name that stands for it."""
+    if parameter.param_type_name == "argument":
+        return [parameter.metavar]
+    value = parameter.metavar or ("N" if int in (hint, *get_args(hint)) else "WORD")
+    spelled = sorted(parameter.opts, key=len)
+    return [*spelled, *parameter.secondary_opts] if parameter.is_flag else [f"{name} {value}" for name in spelled]
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "" if value is None else f"`{value}`"
+
+
+def main() -> None:
+    """Write the page to standard output."""
+    sys.stdout.write(document())
+
+
+if __name__ == "__main__":
+    main()

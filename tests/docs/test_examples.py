@@ -1,0 +1,116 @@
+"""The examples of the documents run, page by page, on a tiny network and images that are made up here."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.main import get_command
+
+from convscope.atlas.reader import Atlas
+from convscope.cli import app
+from tests.docs.tiny import CONVOLUTIONS, UNITS
+from tests.structure.test_documents import DOCUMENTS, examples
+
+ROOT = Path(__file__).parents[2]
+MODEL, STAND_IN = "torchvision:vgg16", "python:tests.docs.tiny:build"
+IMAGES = 12
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with ``photographs/`` in it, two classes of six."""
+    generator = np.random.default_rng(0)
+    for number in range(IMAGES):
+        path = tmp_path / "photographs" / ("owl", "sheep")[number % 2] / f"{number:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        coarse = Image.fromarray(generator.integers(0, 256, (5, 6, 3)).astype(np.uint8))
+        coarse.resize((48, 40), Image.Resampling.BICUBIC).save(path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(page: str) -> dict[str, Any]:
+    """Run the Python examples of a page one after the other; what they leave behind."""
+    names: dict[str, Any] = {}
+    found = examples(ROOT / page, "python")
+    for number, example in enumerate(found):
+        exec(compile(example.replace(MODEL, STAND_IN), f"{page}, example {number}", "exec"), names)
+    assert found
+    return names
+
+
+def test_readme(place: Path) -> None:
+    names = run("README.md")
+    assert (place / "atlas/site/index.html").is_file()
+    assert len(names["atlas"].layers()) == len(CONVOLUTIONS)
+    assert names["picture"].pixels.shape == (32, 32, 3)
+    assert names["projection"].shape[2] == 3
+
+
+def test_scan(place: Path) -> None:
+    names = run("docs/how-to/scan.md")
+    assert names["tally"].top.value.shape == (UNITS, 9)
+    assert set(names["tally"].by_class) == {0, 1}
+    assert 0 <= names["row"] < names["layer"].height
+    assert 0 <= names["column"] < names["layer"].width
+
+
+def test_project(place: Path) -> None:
+    found = run("docs/how-to/project.md")["found"]
+    assert str(found.unit).startswith("features.29:12@")
+    assert found.method == "deconvnet"
+    with Image.open("projection.png") as picture:
+        assert picture.size == (32, 32)
+    assert Atlas.open("survey").query("SELECT count(*) AS n FROM projections")["n"].to_pylist() == [0]
+
+
+def test_atlas_and_its_pages(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = run("docs/how-to/atlas.md")
+    assert names["summary"].projections == len(CONVOLUTIONS) * 2 * 9
+    assert len(list((place / "atlas/sheets").iterdir())) == len(CONVOLUTIONS)
+    assert (place / "unit-12.png").is_file()
+    assert f"features.29 {UNITS} units" in capsys.readouterr().out
+    assert run("docs/how-to/pages.md")["summary"].index.is_file()
+
+
+def test_rules(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = run("docs/how-to/rules.md")
+    assert f"relu {len(CONVOLUTIONS)} rectify the signal" in capsys.readouterr().out
+    text = (ROOT / "docs/how-to/rules.md").read_text()
+    assert all(f"| `{kind.name}` |" in text for kind in names["Kind"])
+
+
+def test_the_table_of_rules_is_the_code() -> None:
+    from convscope.rules.kinds import Kind
+    from convscope.rules.projection import METHODS
+
+    text = (ROOT / "docs/how-to/rules.md").read_text()
+    for kind in Kind:
+        cells = [rules[kind].name if kind in rules else "refused" for rules in METHODS.values()]
+        assert f"| `{kind.name}` | {' | '.join(cells)} |" in text
+
+
+def shell_calls(path: Path) -> list[str]:
+    """The lines of shell examples that call convscope."""
+    lines = [line for example in examples(path, "sh") for line in example.splitlines()]
+    calls = [line.removeprefix(".venv/bin/") for line in lines]
+    return [call for call in calls if call.startswith("convscope ") and "--help" not in call]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_are_spelled_as_the_program_knows_them(path: Path) -> None:
+    for call in shell_calls(path):
+        _, name, *arguments = shlex.split(call, comments=True)
+        command = vars(get_command(app))["commands"][name]
+        command.make_context(name, arguments)  # raises for an unknown option or a missing argument
+
+
+def test_the_spelling_check_bites() -> None:
+    command = vars(get_command(app))["commands"]["atlas"]
+    with pytest.raises(Exception, match=r"[Nn]o such option"):
+        command.make_context("atlas", ["m", "i", "-o", "d", "--unit-count", "3"])
