@@ -37,6 +37,8 @@ WEIGHTS: dict[str, nn.Module | Tensor] = {
 
 CASES: dict[str, Function] = {
     "conv2d": lambda m, x: F.conv2d(x, m.kernel, padding=1),
+    "conv1d": lambda m, x: F.conv1d(x.mean((2, 3)).unsqueeze(1), m.kernel[:2, :1, 0], padding=1),
+    "conv3d": lambda m, x: F.conv3d(x.unsqueeze(1), m.kernel[:2, :1, None], padding=(0, 1, 1)),
     "conv_transpose2d": lambda m, x: F.conv_transpose2d(x, m.kernel, stride=2),
     "linear": lambda m, x: F.linear(x, m.matrix, m.vector),
     "addmm": lambda m, x: torch.addmm(m.vector, x[0, 0], m.matrix),
@@ -174,6 +176,10 @@ CASES: dict[str, Function] = {
     "logical_xor": lambda m, x: torch.where((x < 0).logical_xor(x > 1), x, 2 * x),
     "isnan": lambda m, x: torch.where(x.isnan(), x, 2 * x),
     "isinf": lambda m, x: torch.where(x.isinf(), x, 2 * x),
+    "bitwise_not": lambda m, x: x * ~(x > 0),
+    "zeros": lambda m, x: x + torch.zeros(x.shape[0], 1, 1, 1, dtype=x.dtype),
+    "ones": lambda m, x: x + torch.ones(x.shape[0], 1, 1, 1, dtype=x.dtype),
+    "full": lambda m, x: x + torch.full((x.shape[0], 1, 1, 1), 2.0, dtype=x.dtype),
     "zeros_like": lambda m, x: x + torch.zeros_like(x),
     "ones_like": lambda m, x: x + torch.ones_like(x),
     "full_like": lambda m, x: x + torch.full_like(x, 2.0),
@@ -246,11 +252,13 @@ SPELLINGS: list[tuple[str, Function, Kind]] = [
     ("another gate", lambda m, x: x * x.mean((2, 3), keepdim=True).sigmoid(), Kind.PLAIN),
     ("mask", lambda m, x: x * (x > 0), Kind.SELECTION),
     ("mask of numbers", lambda m, x: x * (x > 0).to(x.dtype), Kind.SELECTION),
+    ("mask turned over", lambda m, x: x * ~(x < 0), Kind.SELECTION),
     ("mask on the left", lambda m, x: (x > 0).double() * x, Kind.SELECTION),
     ("filled", lambda m, x: x.masked_fill(x < 0, 0.0), Kind.SELECTION),
     ("filled where the model says", lambda m, x: x.masked_fill(m.mask, 0.0), Kind.PLAIN),
     ("where", lambda m, x: torch.where(x > 0, x, 0.0), Kind.SELECTION),
     ("maximum", lambda m, x: torch.maximum(x, torch.zeros_like(x)), Kind.SELECTION),
+    ("learned threshold", lambda m, x: torch.maximum(x, m.vector), Kind.SOFT_RECTIFIER),
     ("other threshold", lambda m, x: F.threshold(x, 0.5, 0), Kind.SELECTION),
     ("computed bound", lambda m, x: torch.clamp(x, min=m.vector), Kind.SELECTION),
 ]

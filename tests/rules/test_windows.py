@@ -94,6 +94,9 @@ PLAIN: dict[str, nn.Module] = {
     "even same": nn.Sequential(nn.Conv2d(1, 2, 4, padding="same"), nn.BatchNorm2d(2)),
     "ceil": nn.AvgPool2d(3, 2, ceil_mode=True),
     "border and slice": Net(lambda m, x: F.pad(x, (3, 0, 1, 2))[:, :, 1::2, -11:]),
+    "one of a stack": Net(lambda m, x: torch.stack([m.conv(x), x], 1)[:, 0], conv=nn.Conv2d(1, 1, 1)),
+    "sum of a stack": Net(lambda m, x: torch.stack([m.conv(x), x], 2).sum(2), conv=nn.Conv2d(1, 1, 3, padding=1)),
+    "one of those unbound": Net(lambda m, x: m.conv(x.unsqueeze(1).unbind(1)[0]), conv=nn.Conv2d(1, 1, 3)),
     "slice from beyond": Net(lambda m, x: x[:, :, -100:, 2:] * 2),
     "adaptive": nn.Sequential(nn.Conv2d(1, 1, (2, 1)), nn.AdaptiveAvgPool2d((4, 6))),
     "lrn": nn.Sequential(nn.Conv2d(1, 4, 3), nn.LocalResponseNorm(3)),
@@ -144,6 +147,15 @@ MIXING = {
     "flipped": Net(lambda m, x: x.flip(3)),
     "upsampled": nn.Upsample(scale_factor=2),
     "transposed convolution": nn.ConvTranspose2d(4, 4, 2),
+    "doubled in size": Net(
+        lambda m, x: F.interpolate(F.max_pool2d(m.conv(x), 2), scale_factor=2), conv=nn.Conv2d(4, 4, 3)
+    ),
+    "skip beside what sees all": Net(
+        lambda m, x: x + (x.flatten(2) @ m.mix).unflatten(2, (8, 8)), mix=torch.ones(64, 64)
+    ),
+    "written into a row": Net(
+        lambda m, x: torch.slice_scatter(x, x.mean((2, 3), keepdim=True).expand(-1, -1, 1, 8), 2, 0, 1)
+    ),
     "attention": Net(lambda m, x: (x.flatten(2).mT @ x.flatten(2)).softmax(-1).unsqueeze(1)),
     "mean of rows": Net(lambda m, x: x + x.mean(2, keepdim=True).expand(-1, -1, 8, -1)),
     "layer norm over the map": nn.LayerNorm([4, 8, 8]),

@@ -31,7 +31,7 @@ _OPS: dict[Kind, str] = {
         silu gelu hardswish mish elu celu selu leaky_relu prelu softplus log_sigmoid""",
     Kind.SWITCHES: "max_pool2d adaptive_max_pool2d max_pool2d_with_indices",
     Kind.PLAIN: """
-        conv2d conv_transpose2d linear addmm addbmm baddbmm matmul mm bmm einsum
+        conv2d conv1d conv3d conv_transpose2d linear addmm addbmm baddbmm matmul mm bmm einsum
         avg_pool2d avg_pool3d adaptive_avg_pool2d upsample_nearest2d upsample_bilinear2d upsample_bicubic2d
         pixel_shuffle pixel_unshuffle channel_shuffle im2col unfold
         view _unsafe_view permute transpose t squeeze unsqueeze expand repeat
@@ -44,8 +44,9 @@ _OPS: dict[Kind, str] = {
         batch_norm instance_norm group_norm native_group_norm layer_norm native_layer_norm rms_norm
         _fused_rms_norm native_batch_norm scaled_dot_product_attention""",
     Kind.SELECTION: "maximum minimum where threshold",
-    Kind.SHAPE_ONLY: "new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like zero fill",
-    Kind.CONDITION: "gt ge lt le eq ne logical_not logical_and logical_or logical_xor isnan isinf",
+    Kind.SHAPE_ONLY: """
+        new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like zeros ones full zero fill""",
+    Kind.CONDITION: "gt ge lt le eq ne bitwise_not logical_not logical_and logical_or logical_xor isnan isinf",
 }
 _KIND_OF: dict[str, Kind] = {op: kind for kind, ops in _OPS.items() for op in ops.split()}
 
@@ -53,6 +54,7 @@ _NORMALISER_OPS = frozenset(
     "mul square pow abs view unsqueeze squeeze pad constant_pad_nd avg_pool2d avg_pool3d adaptive_avg_pool2d add sqrt "
     "conv2d slice sum mean clamp_min rsqrt".split()
 )
+_COMPARISONS = frozenset("gt ge lt le eq ne sign heaviside logical_not bitwise_not".split())
 _SELF_GATES = frozenset(["sigmoid", "hardsigmoid"])
 
 
@@ -62,7 +64,7 @@ def kind_of(graph: OpGraph, node: OpNode) -> Kind:
         return Kind.CONTRAST
     if _starts_at_zero(node):
         return Kind.RECTIFIER
-    if _is_self_gate(graph, node):
+    if _is_self_gate(graph, node) or _is_learned_threshold(graph, node):
         return Kind.SOFT_RECTIFIER
     if _is_selection(graph, node):
         return Kind.SELECTION
@@ -92,6 +94,11 @@ def _is_self_gate(graph: OpGraph, node: OpNode) -> bool:
     return gate in graph.by_name and graph.by_name[gate].op in _SELF_GATES and graph.by_name[gate].inputs == (signal,)
 
 
+def _is_learned_threshold(graph: OpGraph, node: OpNode) -> bool:
+    """True for ``maximum(x, t)`` with a constant t: the thresholded linear unit (Singh & Krishnan 2020)."""
+    return node.op == "maximum" and len([name for name in node.inputs if name not in graph.constants]) == 1
+
+
 def _is_selection(graph: OpGraph, node: OpNode) -> bool:
     """True for ops that keep or drop values by a condition or a bound that is computed: rectifiers in disguise."""
     if node.op == "masked_fill":
@@ -106,7 +113,7 @@ def _is_comparison(graph: OpGraph, name: str) -> bool:
     node = graph.by_name.get(name)
     while node is not None and node.op in ("to", "_to_copy", "type_as"):
         node = graph.by_name.get(node.inputs[0])
-    return node is not None and node.op in ("gt", "ge", "lt", "le", "eq", "ne", "sign", "heaviside", "logical_not")
+    return node is not None and node.op in _COMPARISONS
 
 
 def _is_contrast_normalisation(graph: OpGraph, node: OpNode) -> bool:

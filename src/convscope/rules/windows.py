@@ -27,6 +27,8 @@ class Sight:
 
 
 WHOLE = Sight(None)
+Operands = Mapping[str, tuple[Sight, tuple[int, ...]]]
+"""For each operand that depends on the image, its sight and its shape for one image."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,20 @@ def sights(graph: OpGraph) -> Mapping[str, Sight]:
     for node in graph.nodes:
         operands = {name: (found[name], shapes[name]) for name in node.inputs if name in found}
         if node.shape is not None and operands:
-            found[node.name] = _merge(node, operands) if len(operands) > 1 else _pass(graph, node, operands)
+            found[node.name] = _sight(graph, node, operands)
+            if node.op == "expand" and found[node.name] == WHOLE:
+                # One value for the whole image, written out for every position, is still one value: a gate.
+                shapes[node.name] = shapes[node.inputs[0]]
     return found
 
 
-def _pass(graph: OpGraph, node: OpNode, operands: Mapping[str, tuple[Sight, tuple[int, ...]]]) -> Sight:
+def _sight(graph: OpGraph, node: OpNode, operands: Operands) -> Sight:
+    if node.op == "stack":
+        return _stacked(node, operands)
+    return _merge(node, operands) if len(operands) > 1 else _pass(graph, node, operands)
+
+
+def _pass(graph: OpGraph, node: OpNode, operands: Operands) -> Sight:
     ((sight, shape),) = operands.values()
     rule = _RULES.get(node.op)
     if sight.fields is None or rule is None:
@@ -64,15 +75,35 @@ def _pass(graph: OpGraph, node: OpNode, operands: Mapping[str, tuple[Sight, tupl
     return rule(Place(graph, node, sight, sight.fields, shape))
 
 
-def _merge(node: OpNode, operands: Mapping[str, tuple[Sight, tuple[int, ...]]]) -> Sight:
+def _merge(node: OpNode, operands: Operands) -> Sight:
     """Several operands: the hull of those that keep positions; one that sees everything is a gate beside them."""
     local = [sight for sight, shape in operands.values() if _keeps_places(sight, shape, node.shape or ())]
     if node.op not in _MERGING or not local:
+        return WHOLE
+    rank = len(node.shape or ())
+    others = [shape for sight, shape in operands.values() if not _keeps_places(sight, shape, node.shape or ())]
+    if not all(node.op not in _JOINING and _is_gate(shape, rank, local[0]) for shape in others):
         return WHOLE
     merged = local[0]
     for other in local[1:]:
         merged = _hull(merged, other)
     return merged if merged.fields is None else replace(merged, gated=merged.gated or len(local) < len(operands))
+
+
+def _is_gate(shape: tuple[int, ...], rank: int, beside: Sight) -> bool:
+    """True if a value of this shape is the same at every position of the map ``beside`` it, of ``rank`` axes."""
+    behind = (axis - rank for axis in beside.axes)
+    return all(shape[place] == 1 for place in behind if -place <= len(shape))
+
+
+def _stacked(node: OpNode, operands: Operands) -> Sight:
+    """A new axis: those behind it move back."""
+    first, *rest = (sight for sight, _ in operands.values())
+    for other in rest:
+        first = _hull(first, other)
+    new = node.argument("dim", 0) % len(node.shape or ())
+    rows, columns = (axis + (axis >= new) for axis in first.axes)
+    return WHOLE if first.fields is None else replace(first, axes=(rows, columns))
 
 
 def _keeps_places(sight: Sight, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
@@ -176,6 +207,32 @@ def _slice(place: Place) -> Sight:
     return place.seen_as(fields[0], fields[1])
 
 
+def _upsampling(place: Place) -> Sight:
+    """Nearest neighbours: positions that share a source share its window, so one field for all is a little wider."""
+    if place.sight.axes != (2, 3) or place.node.shape is None:
+        return WHOLE
+    fields = []
+    for field, before, after in zip(place.fields, place.shape[2:], place.node.shape[2:], strict=True):
+        factor = after // before
+        if after % before or field.stride % factor:
+            return WHOLE
+        spare = field.stride - field.stride // factor
+        fields.append(Field(field.size + spare, field.stride // factor, field.start - spare))
+    return place.seen_as(fields[0], fields[1])
+
+
+def _select(place: Place) -> Sight:
+    return _without(place, [place.node.argument("dim", 0) % len(place.shape)])
+
+
+def _without(place: Place, gone: list[int]) -> Sight:
+    """Some axes are left out; those behind them move up."""
+    if set(gone) & set(place.sight.axes):
+        return WHOLE
+    rows, columns = (axis - sum(other < axis for other in gone) for axis in place.sight.axes)
+    return replace(place.sight, axes=(rows, columns))
+
+
 def _permute(place: Place) -> Sight:
     order = [axis % len(place.shape) for axis in place.node.argument("dims")]
     return replace(place.sight, axes=(order.index(place.sight.axes[0]), order.index(place.sight.axes[1])))
@@ -211,9 +268,10 @@ def _over_channels(*names: str) -> Callable[[Place], Sight]:
     def rule(place: Place) -> Sight:
         value = next((place.node.argument(name) for name in names if place.node.argument(name) is not None), None)
         mixed = [value] if isinstance(value, int) else list(value or range(len(place.shape)))
-        if {axis % len(place.shape) for axis in mixed} & set(place.sight.axes):
+        gone = [axis % len(place.shape) for axis in mixed]
+        if set(gone) & set(place.sight.axes):
             return WHOLE
-        return place.sight if len(place.node.shape or ()) == len(place.shape) else WHOLE
+        return place.sight if len(place.node.shape or ()) == len(place.shape) else _without(place, gone)
 
     return rule
 
@@ -236,11 +294,15 @@ _RULES: Mapping[str, Callable[[Place], Sight]] = {
     **dict.fromkeys("adaptive_avg_pool2d adaptive_max_pool2d".split(), _adaptive),
     **dict.fromkeys("pad constant_pad_nd reflection_pad2d replication_pad2d".split(), _pad),
     "slice": _slice,
+    "upsample_nearest2d": _upsampling,
+    **dict.fromkeys("select unbind".split(), _select),
     "permute": _permute,
     "transpose": _transpose,
     **dict.fromkeys("view _unsafe_view reshape unsqueeze squeeze flatten".split(), _reshape),
-    **dict.fromkeys("mean sum softmax _softmax log_softmax linalg_vector_norm amax".split(), _over_channels("dim")),
-    **dict.fromkeys("split split_with_sizes chunk unbind cumsum".split(), _over_channels("dim")),
+    **dict.fromkeys(
+        "mean sum softmax _softmax log_softmax linalg_vector_norm amax amin".split(), _over_channels("dim")
+    ),
+    **dict.fromkeys("split split_with_sizes chunk cumsum".split(), _over_channels("dim")),
     **dict.fromkeys("linear layer_norm rms_norm _fused_rms_norm".split(), _last_axes),
     **dict.fromkeys("group_norm instance_norm native_group_norm".split(), _gate),
     **dict.fromkeys(
@@ -248,8 +310,13 @@ _RULES: Mapping[str, Callable[[Place], Sight]] = {
         relu relu6 hardtanh clamp clamp_min clamp_max threshold silu gelu hardswish mish elu celu selu leaky_relu prelu
         softplus log_sigmoid hardshrink softshrink sigmoid hardsigmoid tanh batch_norm dropout feature_dropout clone
         contiguous alias detach to _to_copy lift_fresh_copy add sub rsub mul div neg pow sqrt rsqrt square exp log
-        log1p abs reciprocal erf sin cos masked_fill channel_shuffle cat gt ge lt le eq ne""".split(),
+        log1p abs reciprocal erf sin cos masked_fill channel_shuffle cat gt ge lt le eq ne expand maximum
+        minimum where type_as""".split(),
         _point,
     ),
 }
-_MERGING = frozenset("add sub mul div cat addcmul maximum minimum where masked_fill lerp gt ge lt le eq ne".split())
+_JOINING = frozenset(["cat", "slice_scatter"])
+"""Merging ops that put their operands beside each other, so that none of them can be a gate."""
+_MERGING = frozenset(
+    "add sub mul div cat addcmul maximum minimum where masked_fill lerp slice_scatter gt ge lt le eq ne".split()
+)
