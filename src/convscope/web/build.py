@@ -144,8 +144,7 @@ def image_page(catalogue: Catalogue, image: int, tops: Iterable[TopRow]) -> Imag
         size=_size(row),
         count=len({(top.layer, top.unit) for top in ordered}),
         layers=tuple(
-            _layer_appearances(catalogue, layer, group)
-            for layer, group in groupby(ordered, key=lambda top: top.layer)
+            _layer_appearances(catalogue, layer, group) for layer, group in groupby(ordered, key=lambda top: top.layer)
         ),
     )
 

@@ -126,7 +126,9 @@ def _write_sheets(catalogue: Catalogue, folder: Path) -> None:
             with Image.open(io.BytesIO(content), formats=["PNG"]) as sheet:
                 sheet.verify()
         except (OSError, SyntaxError, ValueError) as error:
-            raise AtlasFormatError(f"{path} is not a PNG picture ({error}). Remove it, or make the sheet again.") from error
+            raise AtlasFormatError(
+                f"{path} is not a PNG picture ({error}). Remove it, or make the sheet again."
+            ) from error
         _write(folder, INDEX.sheet(layer), content)
 
 

@@ -62,5 +62,6 @@ LIMITS = {
 SCALING = (
     "Mid-grey is zero, brighter is positive, darker is negative. A window larger than its tile is averaged down to "
     "it first. Then all projections of a unit share one scale, on which full contrast is the "
-    f"{PERCENTILE:g}th percentile of their absolute non-zero values: compare brightness within a unit, not between units."
+    f"{PERCENTILE:g}th percentile of their absolute non-zero values: compare brightness within a unit, not "
+    "between units."
 )

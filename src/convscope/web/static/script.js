@@ -93,12 +93,14 @@ function setUpList() {
     history.replaceState(null, "", `#${state}`);
   };
   const restore = () => {
+    for (const control of tools.querySelectorAll("[data-usual]")) control.value = control.dataset.usual;
     for (const [name, text] of new URLSearchParams(location.hash.slice(1))) {
       const control = tools.elements[name];
       const known = control?.options && [...control.options].some((option) => option.value === text);
       if (known || control?.type === "search") control.value = text;
     }
   };
+  addEventListener("hashchange", () => { restore(); show(); });
   tools.hidden = false;
   restore();
   show();
