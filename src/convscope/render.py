@@ -13,10 +13,12 @@ from typing import NamedTuple, cast
 from PIL import Image, ImageDraw, ImageFont
 
 from convscope.atlas.reader import Atlas
-from convscope.atlas.schema import TopRow
+from convscope.atlas.schema import LayerRow, TopRow
 from convscope.atlas.tiles import crop, unit_block, unit_tiles
 from convscope.display import PERCENTILE, Picture, blank, fit
 
+SHEETS = "sheets"
+"""Folder of an atlas that holds its contact sheets."""
 UNITS_PER_SHEET = 64
 """Units drawn on one contact sheet, in channel order; more would be a picture too large to open."""
 INK = (45, 45, 45)
@@ -134,8 +136,7 @@ def write_sheets(atlas: Atlas, folder: Path) -> tuple[Path, ...]:
     folder.mkdir(exist_ok=True)
     written = []
     for layer in atlas.layers():
-        safe = re.sub(r"[^A-Za-z0-9._-]+", "_", layer.layer)
-        path = folder / f"{layer.depth:03d}-{safe}.png"
+        path = folder / sheet_name(layer)
         shown = [unit for unit, _ in zip(_projected(atlas, layer.layer), range(UNITS_PER_SHEET), strict=False)]
         if shown and not path.exists():
             sheet = contact_sheet(atlas, layer.layer, shown)
@@ -144,6 +145,12 @@ def write_sheets(atlas: Atlas, folder: Path) -> tuple[Path, ...]:
             temporary.replace(path)
         written += [path] if path.exists() else []
     return tuple(written)
+
+
+def sheet_name(layer: LayerRow) -> str:
+    """File name of a layer's contact sheet: its depth keeps names apart that are alike once made safe."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", layer.layer)[:60]
+    return f"{layer.depth:03d}-{safe}.png"
 
 
 def _projected(atlas: Atlas, layer: str) -> Iterator[int]:

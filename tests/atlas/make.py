@@ -31,10 +31,12 @@ def make_manifest(
     raw: str = "float16",
     channels: int = 3,
     skipped: int = 1,
+    suffix: str = "",
+    projected: int | None = None,
 ) -> Manifest:
     """A manifest whose key is right."""
-    classes = CLASSES if labelled else ()
-    settings = Settings(tuple(layers), top, "one", per_class, "auto", "sum", None, raw)
+    classes = classes_of(suffix) if labelled else ()
+    settings = Settings(tuple(layers), top, "one", per_class, "auto", "sum", projected, raw)
     return Manifest(
         model=ModelFacts("zfnet", "a1" * 32, "ZFNet", size, size, channels, ("tabby", "beagle"), ("random weights",)),
         data=DataFacts("photographs", "b2" * 32, images, skipped, classes),
@@ -69,34 +71,50 @@ def make_atlas(
     raw: str = "float16",
     channels: int = 3,
     seed: int = 0,
+    suffix: str = "",
+    projected: int | None = None,
 ) -> Path:
     """Write an atlas of layers (address, units) over ``images`` images of ``size`` pixels; returns ``path``.
 
-    The last image is skipped; the last unit of every layer is dead and has no top activations.
+    The last image is skipped; the last unit of every layer is dead and has no top activations. ``suffix`` ends the
+    name, class and reason of every image; ``projected`` limits projections to so many units of a layer, from unit 1.
     """
     generator = np.random.default_rng(seed)
-    manifest = make_manifest([layer for layer, _ in layers], images, size, top, per_class, labelled, raw, channels)
+    manifest = make_manifest([layer for layer, _ in layers], images, size, top, per_class, labelled, raw, channels,
+                             suffix=suffix, projected=projected)  # fmt: skip
     fields = fields_of(len(layers))
     with open_for_writing(path, manifest.provenance):
-        write_table(path, "images", image_rows(images, size, labelled))
+        write_table(path, "images", image_rows(images, size, labelled, suffix))
         write_table(path, "pictures", picture_rows(images - 1, size, channels, generator), part="0")
         rows = [layer_row(depth, *layers[depth], fields[depth], size) for depth in range(len(layers))]
         write_table(path, "layers", rows)
-        write_table(path, "units", [unit_row(row, u, images - 1, labelled) for row in rows for u in range(row.units)])
-        groups = (None, *(CLASSES if labelled and per_class else ()))
+        write_table(
+            path, "units", [unit_row(row, u, images - 1, labelled, suffix) for row in rows for u in range(row.units)]
+        )
+        groups = (None, *(classes_of(suffix) if labelled and per_class else ()))
         tops = [
             row
             for layer, extent in zip(rows, fields, strict=True)
             for unit in range(layer.units - 1)
             for among in groups
             for row in top_rows(
-                layer, extent, unit, among, top if among is None else per_class, images - 1, size, generator
+                layer,
+                extent,
+                unit,
+                among,
+                top if among is None else per_class,
+                images - 1,
+                size,
+                generator,
+                suffix,
             )
         ]
         write_table(path, "top", tops)
         if raw != "none":
             for layer in rows:
                 chosen = [row for row in tops if row.layer == layer.layer and row.among is None]
+                if projected is not None:
+                    chosen = [row for row in chosen if 1 <= row.unit <= projected]
                 write_table(
                     path,
                     "projections",
@@ -115,12 +133,18 @@ def fields_of(layers: int) -> list[Field]:
     return fields
 
 
-def image_rows(images: int, size: int, labelled: bool) -> list[ImageRow]:
+def classes_of(suffix: str) -> tuple[str, ...]:
+    """The two classes, with the same ending."""
+    return tuple(name + suffix for name in CLASSES)
+
+
+def image_rows(images: int, size: int, labelled: bool, suffix: str = "") -> list[ImageRow]:
+    classes = classes_of(suffix)
     used = [
-        ImageRow(i, f"{CLASSES[i % 2]}/{i:03d}.jpg", CLASSES[i % 2] if labelled else None, size + i, size, None)
+        ImageRow(i, f"{CLASSES[i % 2]}/{i:03d}.jpg{suffix}", classes[i % 2] if labelled else None, size + i, size, None)
         for i in range(images - 1)
     ]
-    return [*used, ImageRow(images - 1, "broken.jpg", None, None, None, "the file ends too early")]
+    return [*used, ImageRow(images - 1, f"broken.jpg{suffix}", None, None, None, f"the file ends too early{suffix}")]
 
 
 def picture_rows(images: int, size: int, channels: int, generator: np.random.Generator) -> Iterator[PictureRow]:
@@ -139,20 +163,20 @@ def layer_row(depth: int, layer: str, units: int, extent: Field, size: int) -> L
     )  # fmt: skip
 
 
-def unit_row(layer: LayerRow, unit: int, images: int, labelled: bool) -> UnitRow:
+def unit_row(layer: LayerRow, unit: int, images: int, labelled: bool, suffix: str = "") -> UnitRow:
     dead = unit == layer.units - 1
     peak = 0.0 if dead else 10.0 / (1 + unit)
     return UnitRow(
         layer.layer, unit, images, peak, peak / 2, peak / 4, 0.0 if dead else 0.75, dead,
-        CLASSES[unit % 2] if labelled and not dead else None, 0.25 if labelled and not dead else None,
+        classes_of(suffix)[unit % 2] if labelled and not dead else None, 0.25 if labelled and not dead else None,
     )  # fmt: skip
 
 
 def top_rows(
     layer: LayerRow, extent: Field, unit: int, among: str | None, count: int, images: int, size: int,
-    generator: np.random.Generator,
+    generator: np.random.Generator, suffix: str = "",
 ) -> Iterator[TopRow]:  # fmt: skip
-    candidates = [i for i in range(images) if among is None or CLASSES[i % 2] == among]
+    candidates = [i for i in range(images) if among is None or classes_of(suffix)[i % 2] == among]
     for rank, image in enumerate(generator.permutation(candidates)[:count].tolist()):
         y, x = generator.integers(0, layer.height, 2).tolist()
         rows, columns = extent.window(y), extent.window(x)

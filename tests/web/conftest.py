@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from convscope.atlas.reader import Atlas
+from convscope.render import SHEETS, write_sheets
 from convscope.web.site import export_site
 from tests.atlas.make import make_atlas
 
@@ -44,6 +45,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     folder = tmp_path_factory.mktemp("web")
     layers = (("features.0", 12), ("features.3", 8), (HOSTILE, 3))
     atlas = Atlas.open(make_atlas(folder / "atlas", layers=layers, per_class=3))
+    export_site(atlas, folder / "site")
+    return Site(atlas, folder / "site")
+
+
+@pytest.fixture(scope="session")
+def partial_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Two of eight living units projected, none of the layer between, hostile names; the units of the last layer see whole images."""
+    folder = tmp_path_factory.mktemp("partial")
+    layers = (("conv1", 9), ("small", 2), ("conv2", 9))
+    made = make_atlas(folder / "atlas", layers=layers, size=10, per_class=2, suffix=HOSTILE, projected=2)
+    atlas = Atlas.open(made)
+    write_sheets(atlas, folder / "atlas" / SHEETS)
     export_site(atlas, folder / "site")
     return Site(atlas, folder / "site")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convscope.atlas.reader import Atlas
+from convscope.atlas.reader import Atlas, Projection
+from convscope.atlas.schema import LayerRow, TopRow
 from convscope.display import display_scale, to_picture
 from convscope.errors import AtlasError
 from convscope.web.pages import Box
 from convscope.web.site import MARK, SiteSummary, export_site
+from convscope.web.sprites import paint_unit, patches_of
 from convscope.web.tiles import Sheet, card_sheet, frame_of
 from convscope.web.urls import INDEX
 from tests.atlas.make import make_atlas
@@ -115,6 +118,35 @@ def test_a_unit_without_projections_shows_patches_only(tmp_path: Path) -> None:
         sheet = card_sheet(atlas.layer("conv1"), 64, 64, projected=False)
         assert sprite.size == (sheet.width, sheet.height)
     assert "0 of 2 units with activations were projected" in (tmp_path / "site" / INDEX.layer("conv1")).read_text()
+
+
+def test_a_large_window_is_averaged_before_it_is_scaled() -> None:
+    """Pixels that cancel in the tile must not set its contrast: on their scale it would be nearly grey."""
+    generator = np.random.default_rng(0)
+    slow = generator.normal(size=(14, 14, 3)).astype(np.float32).repeat(16, axis=0).repeat(16, axis=1)
+    fast = 50 * (-1.0) ** np.add.outer(np.arange(224), np.arange(224))[..., None]
+    projection = Projection("conv", 0, 0, 0, "deconvnet", 0, 0, (slow + fast).astype(np.float32))
+    layer = LayerRow("conv", 0, "relu", 1, 1, 1, 224, 224, 1, 1, 0, 0, False)
+    row = TopRow("conv", 0, None, 0, 0, 1.0, 0, 0, 0, 0, 224, 224, False)
+    patches = patches_of(lambda image: None)
+    sprites = paint_unit(layer, (224, 224), [row], [projection], patches)
+    assert sprites.card is not None
+    averaged = slow.reshape(56, 4, 56, 4, 3).mean(axis=(1, 3))
+    expected = to_picture(averaged, float(np.percentile(np.abs(averaged), 99.5))).astype(int)
+    with Image.open(io.BytesIO(sprites.card)) as sprite:
+        tile = np.asarray(sprite.convert("RGB")).astype(int)[:56, :56]
+    assert expected.std() > 30
+    assert np.abs(tile.mean(axis=-1) - expected.mean(axis=-1)).mean() < 8
+    patch = patches(0, Box(0, 0, 9, 9), Box(0, 0, 9, 9), 3)
+    assert patches(0, Box(0, 0, 9, 9), Box(0, 0, 9, 9), 3) is patch
+
+
+def test_the_pictures_are_those_of_the_atlas(site: Site) -> None:
+    rows = list(site.atlas.picture_rows())
+    assert [row.image for row in rows] == list(site.atlas.pictured())
+    for row in rows:
+        assert row == site.atlas.picture_row(row.image)
+        assert (site.folder / INDEX.picture(row.image, row.format)).read_bytes() == row.encoded
 
 
 def test_cells_are_counted_row_by_row() -> None:

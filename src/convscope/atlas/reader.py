@@ -27,7 +27,7 @@ from convscope.display import Picture, blank, fit
 from convscope.errors import AddressError, AtlasError, AtlasFormatError
 from convscope.units import UnitAddress
 
-__all__ = ["Atlas", "Projection", "UnitView"]
+__all__ = ["Atlas", "Projection", "UnitView", "decode_picture"]
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Atlas:
 
     def picture(self, index: int) -> NDArray[np.uint8]:
         """What the model saw of an image: uint8 [h, w, c], c = 1 for grey and 3 for colour."""
-        return _decode_picture(self.picture_row(index))
+        return decode_picture(self.picture_row(index))
 
     def picture_row(self, index: int) -> PictureRow:
         """The picture of an image, encoded; AddressError if none was kept."""
@@ -191,6 +191,10 @@ class Atlas:
         if not rows:
             raise AddressError(f"this atlas keeps no picture of image {index}: it is not among any unit's strongest.")
         return rows[0]
+
+    def picture_rows(self) -> Iterator[PictureRow]:
+        """All pictures, encoded; read in one pass, so much faster than one by one."""
+        return merge_rows(self._tables["pictures"], PictureRow, ds.field("image") >= 0, key=lambda row: row.image)
 
     def pictured(self) -> tuple[int, ...]:
         """The images that have a picture, in order."""
@@ -231,7 +235,8 @@ def _among(among: str | None) -> ds.Expression:
     return ds.field("among").is_null() if among is None else ds.field("among") == among
 
 
-def _decode_picture(row: PictureRow) -> NDArray[np.uint8]:
+def decode_picture(row: PictureRow) -> NDArray[np.uint8]:
+    """The pixels of a stored picture, uint8 [h, w, c]; AtlasFormatError if it is not what its row says."""
     where = f"pictures, image {row.image}, column encoded"
     if row.format not in ("jpeg", "png"):
         raise AtlasFormatError(f"pictures, image {row.image}, column format: {row.format!r} is neither jpeg nor png.")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from convscope.atlas.schema import ImageRow, LayerRow, TopRow, UnitRow
-from convscope.web.catalogue import ByClass, Catalogue
+from convscope.web.catalogue import CLASSES, ByClass, Catalogue
 from convscope.web.pages import (
     Appearance,
     ClassTops,
@@ -24,15 +24,18 @@ from convscope.web.pages import (
     UnitPage,
 )
 from convscope.web.parts import (
+    card_sprite,
     head_of,
     image_link,
     layer_facts,
+    nearest,
     neighbours,
     skip_list,
     top_of,
     unit_card,
 )
-from convscope.web.tiles import coarse, frame_of, projection_sheet, window_of
+from convscope.web.snippets import project_command, python_snippet
+from convscope.web.tiles import COLUMNS, coarse, frame_of, projection_sheet, window_of
 from convscope.web.urls import FOLDER, INDEX, UNIT
 
 SAMPLES = 8
@@ -51,6 +54,7 @@ def index_page(catalogue: Catalogue) -> IndexPage:
         head=head_of(catalogue, INDEX, "Atlas", INDEX.index()),
         name=manifest.model.spec,
         units=sum(row.units for row in atlas.layers()),
+        partial=bool(catalogue.partial),
         layers=tuple(_strip(catalogue, row) for row in atlas.layers()),
         method=catalogue.method,
         model=_model_facts(catalogue),
@@ -78,6 +82,7 @@ def layer_page(catalogue: Catalogue, address: str) -> LayerPage:
         driven=sum(card.sprite is not None for card in cards),
         projected=sum(card.projected for card in cards),
         labelled=any(card.best_class is not None for card in cards),
+        sheet=FOLDER.sheet(address) if address in catalogue.sheets else None,
         method=catalogue.method,
     )
 
@@ -97,10 +102,15 @@ def unit_page(catalogue: Catalogue, unit: UnitRow, tops: Sequence[TopRow], class
         lambda near: Link(str(near.unit), UNIT.unit(near.layer, near.unit)),
     )
     trail = (Link(unit.layer, UNIT.layer(unit.layer)),)
+    among = catalogue.projected_units[unit.layer] if unit.layer in catalogue.partial else ()
+    before, after = nearest(among, unit.unit)
     return UnitPage(
         head=head_of(catalogue, UNIT, address, UNIT.unit(unit.layer, unit.unit), trail, around),
         address=address,
-        snippet=_snippet(catalogue, unit),
+        snippet=python_snippet(catalogue, unit, projected=bool(ranks)),
+        command=project_command(catalogue, tops[0]) if tops and not ranks else None,
+        projected_before=None if before is None else Link(str(before), UNIT.unit(unit.layer, before)),
+        projected_after=None if after is None else Link(str(after), UNIT.unit(unit.layer, after)),
         layer=layer_facts(catalogue, layer, UNIT),
         unit=unit_card(catalogue, layer, unit, UNIT),
         images=unit.images,
@@ -111,6 +121,7 @@ def unit_page(catalogue: Catalogue, unit: UnitRow, tops: Sequence[TopRow], class
         classes=tuple(
             ClassTops(name, tuple(top_of(catalogue, layer, row, None, UNIT) for row in rows)) for name, rows in classes
         ),
+        class_limit=CLASSES,
         method=catalogue.method,
     )
 
@@ -133,8 +144,7 @@ def image_page(catalogue: Catalogue, image: int, tops: Iterable[TopRow]) -> Imag
         size=_size(row),
         count=len({(top.layer, top.unit) for top in ordered}),
         layers=tuple(
-            LayerAppearances(Link(layer, FOLDER.layer(layer)), _appearances(catalogue, layer, group))
-            for layer, group in groupby(ordered, key=lambda top: top.layer)
+            _layer_appearances(catalogue, layer, group) for layer, group in groupby(ordered, key=lambda top: top.layer)
         ),
     )
 
@@ -160,41 +170,44 @@ def parts_of(catalogue: Catalogue) -> int:
 
 
 def _strip(catalogue: Catalogue, row: LayerRow) -> LayerStrip:
-    living = [unit for unit in catalogue.atlas.units(row.layer) if (row.layer, unit.unit) in catalogue.driven]
-    count = min(SAMPLES, len(living))
-    chosen = [living[(2 * n + 1) * len(living) // (2 * count)] for n in range(count)]
+    among = catalogue.projected if catalogue.projected_units[row.layer] else catalogue.driven
+    units = [unit for unit in catalogue.atlas.units(row.layer) if (row.layer, unit.unit) in among]
+    count = min(SAMPLES, len(units))
+    chosen = [units[(2 * n + 1) * len(units) // (2 * count)] for n in range(count)]
     cards = tuple(unit_card(catalogue, row, unit, INDEX) for unit in chosen)
     return LayerStrip(layer_facts(catalogue, row, INDEX), cards)
 
 
-def _appearances(catalogue: Catalogue, layer: str, tops: Iterable[TopRow]) -> tuple[Appearance, ...]:
-    row = catalogue.atlas.layer(layer)
-    big = coarse(row, *catalogue.size, big=True)
-    return tuple(
-        Appearance(
-            unit=top.unit,
-            href=FOLDER.unit(layer, top.unit),
-            rank=top.rank,
-            value=top.value,
-            window=window_of(top),
-            frame=frame_of(top, row, *catalogue.size),
-            pixelated=big,
-        )
-        for top in tops
+def _layer_appearances(catalogue: Catalogue, layer: str, tops: Iterable[TopRow]) -> LayerAppearances:
+    seen = [_appearance(catalogue, layer, top) for top in tops]
+    bare = [appearance.whole and appearance.projection is None for appearance in seen]
+    return LayerAppearances(
+        Link(layer, FOLDER.layer(layer)),
+        tuple(appearance for appearance, plain in zip(seen, bare, strict=True) if not plain),
+        tuple(appearance for appearance, plain in zip(seen, bare, strict=True) if plain),
+    )
+
+
+def _appearance(catalogue: Catalogue, layer: str, top: TopRow) -> Appearance:
+    row, window = catalogue.atlas.layer(layer), window_of(top)
+    ranks = sorted(catalogue.projected.get((layer, top.unit), ()))[: COLUMNS**2]
+    place = ranks.index(top.rank) if top.rank in ranks else None
+    return Appearance(
+        unit=top.unit,
+        href=FOLDER.unit(layer, top.unit),
+        rank=top.rank,
+        value=top.value,
+        window=window,
+        frame=frame_of(top, row, *catalogue.size),
+        whole=(window.height, window.width) == catalogue.size,
+        projection=None if place is None else card_sprite(catalogue, row, top.unit, FOLDER),
+        place=place,
+        pixelated=coarse(row, *catalogue.size, big=True),
     )
 
 
 def _size(row: ImageRow) -> str:
     return f"{row.width}\N{MULTIPLICATION SIGN}{row.height}" if row.width and row.height else "unknown"
-
-
-def _snippet(catalogue: Catalogue, unit: UnitRow) -> str:
-    return (
-        "from convscope.atlas.reader import Atlas\n\n"
-        f"atlas = Atlas.open({catalogue.atlas.path.name!r})\n"
-        f"strongest = atlas.top({unit.layer!r}, {unit.unit})\n"
-        f"projection = atlas.projection({unit.layer!r}, {unit.unit}, rank=0)"
-    )
 
 
 def _model_facts(catalogue: Catalogue) -> tuple[Fact, ...]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path
 
 from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import LayerRow, TopRow
 from convscope.errors import AtlasFormatError
+from convscope.render import SHEETS, sheet_name
 from convscope.web.pages import Method
 from convscope.web.urls import SUFFIXES
 from convscope.web.words import LIMITS, SCALING, SENTENCES, TITLES
 
 CLASSES = 12
-"""Classes on a unit's page: those that drive it most."""
+"""No more classes than so many on a unit's page: those that drive it most."""
 
 _STRONGEST_CLASSES = """
 SELECT * EXCLUDE (best, place) FROM (
@@ -95,6 +97,25 @@ class Catalogue:
         for row in table.to_pylist():
             found[row["layer"], row["unit"]].add(row["rank"])
         return {key: frozenset(ranks) for key, ranks in found.items()}
+
+    @cached_property
+    def projected_units(self) -> Mapping[str, tuple[int, ...]]:
+        """Channels of the units that have projections, in order, by layer."""
+        return {layer: tuple(sorted(u for name, u in self.projected if name == layer)) for layer in self.places}
+
+    @cached_property
+    def partial(self) -> frozenset[str]:
+        """Layers of which some units with top activations were projected, and others not."""
+        driven = Counter(layer for layer, _ in self.driven)
+        return frozenset(layer for layer, units in self.projected_units.items() if 0 < len(units) < driven[layer])
+
+    @cached_property
+    def sheets(self) -> Mapping[str, Path]:
+        """Contact sheets that lie in the atlas's folder, by layer."""
+        folder = self.atlas.path / SHEETS
+        paths = {row.layer: folder / sheet_name(row) for row in self.atlas.layers()}
+        # A link could lead to any file of this machine, which must not end up in pages that are passed on.
+        return {layer: path for layer, path in paths.items() if path.is_file() and not path.is_symlink()}
 
     @cached_property
     def driven(self) -> frozenset[tuple[str, int]]:

@@ -76,10 +76,10 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class LayerStrip:
-    """A layer on the index, with some of its living units, evenly spaced by channel."""
+    """A layer on the index, with some of its units, evenly spaced by channel."""
 
     layer: LayerFacts
-    samples: tuple[UnitCard, ...]
+    samples: tuple[UnitCard, ...]  # of the projected units; of those with top activations if none was projected
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Method:
     sentence: str  # what the method does, in one sentence
     limits: tuple[str, ...]  # what its pictures do not show
     scaling: str  # how numbers became colours
-    notes: tuple[str, ...]  # said on every page, such as that the network has no switches
+    notes: tuple[str, ...]  # such as that the network has no switches
 
 
 @dataclass(frozen=True)
@@ -184,6 +184,9 @@ class Appearance:
     value: float
     window: Box
     frame: Box
+    whole: bool  # the unit sees the whole picture, which needs no second look
+    projection: Sprite | None  # the unit's small sprite; None: not projected
+    place: int | None  # of the projection in that sprite, from 0 and row by row
     pixelated: bool
 
 
@@ -192,7 +195,8 @@ class LayerAppearances:
     """The units of one layer for which an image is among the strongest."""
 
     layer: Link
-    units: tuple[Appearance, ...]
+    units: tuple[Appearance, ...]  # that have something of their own to show: a projection, or a part of the image
+    others: tuple[Appearance, ...]  # that see the whole image and were not projected
 
 
 @dataclass(frozen=True)
@@ -202,6 +206,7 @@ class IndexPage:
     head: Head
     name: str  # the model, as the user named it
     units: int  # in all layers
+    partial: bool  # some units with top activations were projected, others not
     layers: tuple[LayerStrip, ...]
     method: Method
     model: tuple[Fact, ...]
@@ -224,6 +229,7 @@ class LayerPage:
     driven: int  # units that have top activations
     projected: int  # units that have projections
     labelled: bool  # units have a best class
+    sheet: str | None  # address of the layer's contact sheet, a PNG
     method: Method
 
 
@@ -234,6 +240,9 @@ class UnitPage:
     head: Head
     address: str  # layer:unit
     snippet: str  # Python that gets the same values
+    command: str | None  # shell command that projects the strongest activation; None if that is in the atlas
+    projected_before: Link | None  # nearest projected units, where the layer has others between them
+    projected_after: Link | None
     layer: LayerFacts
     unit: UnitCard
     images: int  # that the statistics are over
@@ -242,6 +251,7 @@ class UnitPage:
     pixelated: bool  # patches are so small that smoothing would invent detail
     tops: tuple[Top, ...]
     classes: tuple[ClassTops, ...]
+    class_limit: int  # no more classes than so many are shown
     method: Method
 
 

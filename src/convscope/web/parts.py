@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -42,6 +43,12 @@ def neighbours(items: Sequence[Item], place: int, link: Callable[[Item], Link]) 
     return before, after
 
 
+def nearest(ordered: Sequence[int], number: int) -> tuple[int | None, int | None]:
+    """The last below ``number`` and the first above it."""
+    below, above = bisect_left(ordered, number), bisect_right(ordered, number)
+    return ordered[below - 1] if below else None, ordered[above] if above < len(ordered) else None
+
+
 def layer_facts(catalogue: Catalogue, row: LayerRow, urls: Urls) -> LayerFacts:
     """A layer in words and numbers."""
     return LayerFacts(
@@ -61,17 +68,20 @@ def layer_facts(catalogue: Catalogue, row: LayerRow, urls: Urls) -> LayerFacts:
     )
 
 
+def card_sprite(catalogue: Catalogue, layer: LayerRow, unit: int, urls: Urls) -> Sprite:
+    """The small sprite of a unit that has top activations."""
+    sheet = card_sheet(layer, *catalogue.size, projected=(layer.layer, unit) in catalogue.projected)
+    return Sprite(urls.card(layer.layer, unit), sheet.width, sheet.height, coarse(layer, *catalogue.size, big=False))
+
+
 def unit_card(catalogue: Catalogue, layer: LayerRow, unit: UnitRow, urls: Urls) -> UnitCard:
     """A unit in a list of units."""
     key = (layer.layer, unit.unit)
-    projected = key in catalogue.projected
-    sheet = card_sheet(layer, *catalogue.size, projected=projected)
-    sprite = Sprite(urls.card(*key), sheet.width, sheet.height, coarse(layer, *catalogue.size, big=False))
     return UnitCard(
         unit=unit.unit,
         href=urls.unit(*key),
-        sprite=sprite if key in catalogue.driven else None,
-        projected=projected,
+        sprite=card_sprite(catalogue, layer, unit.unit, urls) if key in catalogue.driven else None,
+        projected=key in catalogue.projected,
         peak_max=unit.peak_max,
         peak_mean=unit.peak_mean,
         active=unit.active,

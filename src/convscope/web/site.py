@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections import defaultdict, deque
@@ -16,15 +17,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from convscope.atlas.reader import Atlas, Projection
-from convscope.atlas.schema import TABLES, LayerRow, TopRow, UnitRow
+from convscope.atlas.reader import Atlas, Projection, decode_picture
+from convscope.atlas.schema import TABLES, LayerRow, PictureRow, TopRow, UnitRow
 from convscope.display import to_rgb
-from convscope.errors import AtlasError
+from convscope.errors import AtlasError, AtlasFormatError
+from convscope.render import SHEETS
 from convscope.web.build import image_page, images_page, index_page, layer_page, parts_of, unit_page
 from convscope.web.catalogue import ByClass, Catalogue
 from convscope.web.html import to_html, to_json
 from convscope.web.pages import Page
-from convscope.web.sprites import Pictures, paint_unit
+from convscope.web.sprites import Patches, Pictures, paint_unit, patches_of
 from convscope.web.urls import INDEX, json_of
 
 MARK = "convscope-site.txt"
@@ -58,7 +60,8 @@ def export_site(atlas: Atlas, destination: str | Path, progress: Progress | None
     catalogue = Catalogue(atlas)
     with _replacing(target) as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         _write_static(folder)
-        _drain(pool.map(partial(_write_picture, catalogue, folder), catalogue.shots))
+        _write_pictures(catalogue, folder)
+        _write_sheets(catalogue, folder)
         appearances = _write_units(catalogue, folder, pool, progress or _silent)
         _write_lists(catalogue, folder)
         for image in catalogue.shown:
@@ -74,7 +77,7 @@ def _silent(done: int, total: int) -> None:
 
 def _check_target(atlas: Atlas, target: Path) -> None:
     source = atlas.path.resolve()
-    inside = {source / name for name in (*TABLES, "work")}
+    inside = {source / name for name in (*TABLES, SHEETS, "work")}
     if target == source or target in source.parents or inside & {target, *target.parents}:
         raise AtlasError(f"the pages cannot go to {target}, which overlaps the atlas in {source}. Name another folder.")
     if target.is_dir() and (not any(target.iterdir()) or (target / MARK).is_file()):
@@ -111,16 +114,29 @@ def _write_static(folder: Path) -> None:
         _write(folder, INDEX.static(name), (source / name).read_bytes())
 
 
-def _write_picture(catalogue: Catalogue, folder: Path, image: int) -> None:
-    row = catalogue.atlas.picture_row(image)
-    _write(folder, INDEX.picture(image, row.format), row.encoded)
+def _write_pictures(catalogue: Catalogue, folder: Path) -> None:
+    for row in catalogue.atlas.picture_rows():
+        _write(folder, INDEX.picture(row.image, catalogue.shots[row.image].encoding), row.encoded)
+
+
+def _write_sheets(catalogue: Catalogue, folder: Path) -> None:
+    for layer, path in catalogue.sheets.items():
+        content = path.read_bytes()
+        try:
+            with Image.open(io.BytesIO(content), formats=["PNG"]) as sheet:
+                sheet.verify()
+        except (OSError, SyntaxError, ValueError) as error:
+            raise AtlasFormatError(
+                f"{path} is not a PNG picture ({error}). Remove it, or make the sheet again."
+            ) from error
+        _write(folder, INDEX.sheet(layer), content)
 
 
 def _write_units(
     catalogue: Catalogue, folder: Path, pool: ThreadPoolExecutor, progress: Progress
 ) -> dict[int, list[TopRow]]:
     """Write sprites and pages of all units; returns for each image the activations it appears with."""
-    pictures = _decoded(catalogue)
+    patches = patches_of(_decoded(catalogue, folder))
     appearances: dict[int, list[TopRow]] = defaultdict(list)
     total = sum(len(catalogue.atlas.units(name)) for name in catalogue.places)
     done = 0
@@ -134,7 +150,7 @@ def _write_units(
                 _write_unit,
                 catalogue,
                 folder,
-                pictures,
+                patches,
                 layer,
                 unit,
                 tops[unit.unit],
@@ -164,14 +180,14 @@ def _projected_units(atlas: Atlas, layer: LayerRow) -> Iterator[tuple[UnitRow, t
 def _write_unit(
     catalogue: Catalogue,
     folder: Path,
-    pictures: Pictures,
+    patches: Patches,
     layer: LayerRow,
     unit: UnitRow,
     tops: tuple[TopRow, ...],
     projections: tuple[Projection, ...],
     classes: ByClass,
 ) -> None:
-    sprites = paint_unit(layer, catalogue.size, tops, projections, pictures)
+    sprites = paint_unit(layer, catalogue.size, tops, projections, patches)
     key = (layer.layer, unit.unit)
     if sprites.card is not None:
         _write(folder, INDEX.card(*key), sprites.card)
@@ -188,16 +204,17 @@ def _write_lists(catalogue: Catalogue, folder: Path) -> None:
         _write_page(folder, INDEX.images(part), images_page(catalogue, part))
 
 
-def _decoded(catalogue: Catalogue) -> Pictures:
-    """The pictures of the atlas, decoded on demand, the latest ones kept."""
+def _decoded(catalogue: Catalogue, folder: Path) -> Pictures:
+    """The pictures, decoded on demand from the files just written, the latest ones kept."""
 
     @lru_cache(maxsize=DECODED)
     def picture(image: int) -> Image.Image | None:
-        return (
-            Image.fromarray(np.ascontiguousarray(to_rgb(catalogue.atlas.picture(image))))
-            if image in catalogue.shots
-            else None
-        )
+        shot = catalogue.shots.get(image)
+        if shot is None:
+            return None
+        encoded = (folder / INDEX.picture(image, shot.encoding)).read_bytes()
+        pixels = decode_picture(PictureRow(image, shot.width, shot.height, shot.encoding, encoded))
+        return Image.fromarray(np.ascontiguousarray(to_rgb(pixels)))
 
     return picture
 
@@ -211,10 +228,6 @@ def _run(pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], None]]) -> Iterat
             yield ahead.popleft().result()
     for future in ahead:
         yield future.result()
-
-
-def _drain(results: Iterable[None]) -> None:
-    deque(results, maxlen=0)
 
 
 def _write_page(folder: Path, name: str, page: Page) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,13 @@ OUTSIDE = 0.72
 LOSSLESS = 32
 """Cells up to so many pixels keep every pixel: they are enlarged, and cost little."""
 
+PATCHES = 2048
+"""Painted patches kept: where units see the whole image, its patch is the same for all of them."""
+
 Pictures = Callable[[int], Image.Image | None]
 """What the model saw of an image, as RGB; None if the atlas has no picture of it."""
+Patches = Callable[[int, Box, Box, int], Image.Image]
+"""The patch of an image: its window in its frame, fitted into a cell of so many pixels."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,14 @@ def paint_unit(
     size: tuple[int, int],
     tops: Sequence[TopRow],
     projections: Sequence[Projection],
-    pictures: Pictures,
+    patch_of: Patches,
 ) -> UnitSprites:
     """Both sprites of a unit of ``layer``, for a model whose input has ``size`` (height, width)."""
     if not tops:
         return UnitSprites(None, None)
     frames = {row.rank: frame_of(row, layer, *size) for row in tops}
-    patches = [_patch(pictures(row.image), row, frames[row.rank]) for row in tops[: COLUMNS**2]]
     small = card_sheet(layer, *size, projected=bool(projections))
+    patches = [patch_of(row.image, window_of(row), frames[row.rank], small.cell) for row in tops[: COLUMNS**2]]
     projected = _projection_tiles(projections, frames, small.cell)[: COLUMNS**2]
     blocks = [projected, patches] if projected else [patches]
     card = Image.new("RGB", (small.width, small.height), (GREY,) * 3)
@@ -53,6 +59,16 @@ def paint_unit(
         for place, tile in enumerate(tiles):
             _place(card, tile, small.box(place, block))
     return UnitSprites(_encode(card, small.cell), _paint_projections(layer, size, projections, frames))
+
+
+def patches_of(pictures: Pictures) -> Patches:
+    """Paints patches, and keeps the latest."""
+
+    @lru_cache(maxsize=PATCHES)
+    def patch(image: int, window: Box, frame: Box, cell: int) -> Image.Image:
+        return _fitted(_patch(pictures(image), window, frame), cell)
+
+    return patch
 
 
 def _paint_projections(
@@ -89,13 +105,12 @@ def _in_frame(projection: Projection, frame: Box) -> NDArray[np.float32]:
     return canvas
 
 
-def _patch(picture: Image.Image | None, row: TopRow, frame: Box) -> Image.Image:
+def _patch(picture: Image.Image | None, window: Box, frame: Box) -> Image.Image:
     """The frame of a picture; what lies outside the receptive window is greyed."""
     grey = Image.new("RGB", (frame.width, frame.height), (GREY,) * 3)
     if picture is None:
         return grey
     shown = picture.crop(_corners(frame))
-    window = window_of(row)
     if window == frame:
         return shown
     faded = Image.blend(shown, grey, OUTSIDE)
@@ -108,11 +123,19 @@ def _corners(box: Box) -> tuple[int, int, int, int]:
 
 
 def _place(sprite: Image.Image, tile: Image.Image, cell: Box) -> None:
-    """Shrinks a tile to fit into a cell, and puts it in the middle."""
-    share = cell.width / max(tile.size)
-    width, height = max(1, round(tile.width * share)), max(1, round(tile.height * share))
-    fitted = tile if share == 1 else tile.resize((width, height), Image.Resampling.HAMMING)
-    sprite.paste(fitted, (cell.left + (cell.width - width) // 2, cell.top + (cell.height - height) // 2))
+    """Puts a tile, made to fit, into the middle of a cell."""
+    fitted = _fitted(tile, cell.width)
+    left, top = cell.left + (cell.width - fitted.width) // 2, cell.top + (cell.height - fitted.height) // 2
+    sprite.paste(fitted, (left, top))
+
+
+def _fitted(tile: Image.Image, cell: int) -> Image.Image:
+    """A tile whose longer side is that of a cell."""
+    share = cell / max(tile.size)
+    if share == 1:
+        return tile
+    size = max(1, round(tile.width * share)), max(1, round(tile.height * share))
+    return tile.resize(size, Image.Resampling.HAMMING)
 
 
 def _encode(sprite: Image.Image, cell: int) -> bytes:

@@ -70,6 +70,10 @@ class Urls:
         """What the model saw of an image; ``encoding`` is the atlas's picture format, jpeg or png."""
         return f"{self.root}pictures/{image}.{SUFFIXES[encoding]}"
 
+    def sheet(self, layer: str) -> str:
+        """Contact sheet of a layer."""
+        return f"{self.root}sheets/{slug(layer)}.png"
+
     def static(self, name: str) -> str:
         """A style sheet or script of the program."""
         return f"{self.root}static/{name}"

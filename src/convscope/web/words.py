@@ -60,7 +60,8 @@ LIMITS = {
 }
 
 SCALING = (
-    "Mid-grey is zero, brighter is positive, darker is negative. All projections of a unit share one "
-    f"scale, on which the {PERCENTILE:g}th percentile of their absolute non-zero values, at the size "
-    "shown, is full contrast: compare brightness within a unit, not between units."
+    "Mid-grey is zero, brighter is positive, darker is negative. A window larger than its tile is averaged down to "
+    "it first. Then all projections of a unit share one scale, on which full contrast is the "
+    f"{PERCENTILE:g}th percentile of their absolute non-zero values: compare brightness within a unit, not "
+    "between units."
 )

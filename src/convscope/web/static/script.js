@@ -4,7 +4,7 @@
 const editing = (target) => target instanceof Element && target.closest("input, select, textarea, [contenteditable]");
 
 function follow(relation) {
-  const link = document.querySelector(`a[rel="${relation}"]`);
+  const link = document.querySelector(`a[rel="${relation}"], a[data-turn="${relation}"]`);
   if (link) link.click();
 }
 
@@ -23,6 +23,8 @@ function setUpKeys() {
     ArrowRight: () => follow("next"),
     j: () => step(1),
     k: () => step(-1),
+    p: () => follow("before"),
+    n: () => follow("after"),
     u: () => follow("up"),
     "?": () => (help.open ? help.close() : help.showModal()),
   };
@@ -61,20 +63,28 @@ function setUpList() {
   const cards = [...list.children];
   const count = document.getElementById("count");
   const value = (card, key) => (card.dataset[key] === "" ? -Infinity : Number(card.dataset[key]));
+  const every = document.getElementById("every");
+  const kinds = {
+    all: () => true,
+    projected: (card) => card.dataset.projected === "yes",
+    living: (card) => card.dataset.dead === "no",
+    dead: (card) => card.dataset.dead === "yes",
+  };
   const show = () => {
-    const { sort, dead, word } = Object.fromEntries(
-      ["sort", "dead", "word"].map((name) => [name, tools.elements[name]?.value ?? ""]));
+    const { sort, show: kind, word } = Object.fromEntries(
+      ["sort", "show", "word"].map((name) => [name, tools.elements[name]?.value ?? ""]));
     const wanted = word.trim().toLocaleLowerCase();
     const up = sort === "unit" ? 1 : -1;
     const ordered = cards.map((card) => [value(card, sort), Number(card.dataset.unit), card])
       .sort((a, b) => (a[0] === b[0] ? a[1] - b[1] : up * (a[0] < b[0] ? -1 : 1)));
     const kept = ordered.map(([, , card]) => card).filter((card) =>
-      (dead === "all" || card.dataset.dead === dead)
+      kinds[kind](card)
       && (!wanted || (card.dataset.best || "").toLocaleLowerCase().includes(wanted)));
     const same = kept.length === list.children.length && kept.every((card, place) => card === list.children[place]);
     // Taken out, not hidden: hiding thousands of cards that the browser skips anyway takes it seconds.
     if (!same) list.replaceChildren(...kept);
     count.textContent = `${kept.length} of ${cards.length} units`;
+    every.hidden = kept.length === cards.length;
     document.getElementById("none").hidden = kept.length > 0;
   };
   const remember = () => {
@@ -83,16 +93,25 @@ function setUpList() {
     history.replaceState(null, "", `#${state}`);
   };
   const restore = () => {
+    for (const control of tools.querySelectorAll("[data-usual]")) control.value = control.dataset.usual;
     for (const [name, text] of new URLSearchParams(location.hash.slice(1))) {
       const control = tools.elements[name];
       const known = control?.options && [...control.options].some((option) => option.value === text);
       if (known || control?.type === "search") control.value = text;
     }
   };
+  addEventListener("hashchange", () => { restore(); show(); });
   tools.hidden = false;
   restore();
   show();
   tools.addEventListener("input", () => { show(); remember(); });
+  every.addEventListener("click", () => {
+    tools.elements.show.value = "all";
+    if (tools.elements.word) tools.elements.word.value = "";
+    show();
+    remember();
+    tools.elements.show.focus();
+  });
   tools.addEventListener("submit", (event) => event.preventDefault());
 }
 
