@@ -210,6 +210,7 @@ def test_a_layer_shows_projected_units_first_and_all_on_demand(partial_site: Sit
 def test_keys_lead_to_the_next_projected_unit(partial_site: Site, visit: Visit) -> None:
     page = visit.page
     page.goto(partial_site.address(INDEX.unit("conv1", 7)))
+    expect(page.locator("main > p").first).to_contain_text("Not projected. Nearest projected: \N{LEFTWARDS ARROW} 2")
     press(page, "p")
     expect(page.locator("#address")).to_have_text("conv1:2")
     press(page, "p")
