@@ -51,7 +51,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @pytest.fixture(scope="session")
 def partial_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """Two of eight living units projected, none of the layer between, hostile names; the units of the last layer see whole images."""
+    """Two of eight living units projected, none of the layer between; hostile names.
+
+    The units of the last layer see whole images.
+    """
     folder = tmp_path_factory.mktemp("partial")
     layers = (("conv1", 9), ("small", 2), ("conv2", 9))
     made = make_atlas(folder / "atlas", layers=layers, size=10, per_class=2, suffix=HOSTILE, projected=2)
