@@ -84,15 +84,7 @@ def test_make_targets_exist(path: Path) -> None:
 def test_links_between_documents_lead_somewhere(path: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
     missing = [target for target in targets if not (path.parent / target).exists()]
-    assert set(missing) <= EXPECTED_LATER
-
-
-EXPECTED_LATER = {"docs/pictures/figure2.png"}
-"""Files that come with other parts of the project; an entry goes once its file is there."""
-
-
-def test_expected_files_are_still_missing() -> None:
-    assert not [name for name in EXPECTED_LATER if (ROOT / name).exists()]
+    assert not missing
 
 
 def links(path: Path) -> set[Path]:
