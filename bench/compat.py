@@ -300,7 +300,9 @@ def _name(row: Row) -> str:
 
 def _size(value: float | None) -> str:
     """The order of magnitude alone: the digits behind it differ between machines."""
-    return "-" if value is None else "0" if value == 0 else f"1e{math.ceil(math.log10(value))}"
+    if value is None or not math.isfinite(value):
+        return "-" if value is None else str(value)
+    return f"1e{math.ceil(math.log10(value))}" if value else "0"
 
 
 def _kept(path: Path | None) -> dict[str, Row]:

@@ -256,6 +256,7 @@ SPELLINGS: list[tuple[str, Function, Kind]] = [
     ("mask on the left", lambda m, x: (x > 0).double() * x, Kind.SELECTION),
     ("filled", lambda m, x: x.masked_fill(x < 0, 0.0), Kind.SELECTION),
     ("filled where the model says", lambda m, x: x.masked_fill(m.mask, 0.0), Kind.PLAIN),
+    ("filled by shape", lambda m, x: x.masked_fill(x.new_zeros(x.shape) != 0, 0.0), Kind.PLAIN),
     ("where", lambda m, x: torch.where(x > 0, x, 0.0), Kind.SELECTION),
     ("maximum", lambda m, x: torch.maximum(x, torch.zeros_like(x)), Kind.SELECTION),
     ("learned threshold", lambda m, x: torch.maximum(x, m.vector), Kind.SOFT_RECTIFIER),
