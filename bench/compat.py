@@ -289,7 +289,7 @@ def _line(row: Row) -> str:
         row.switches,
         "; ".join((*row.refused, *row.problems)) or "none",
         *(_size(value) for value in (row.output_error, row.scan_error, row.gradient_error)),
-        "-" if row.deconvnet_change is None else f"{row.deconvnet_change:.1f}",
+        "-" if row.deconvnet_change is None else f"{row.deconvnet_change:.1g}",
     )
     return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
