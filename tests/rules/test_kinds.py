@@ -249,6 +249,8 @@ SPELLINGS: list[tuple[str, Function, Kind]] = [
     ("own gate", lambda m, x: x * x.sigmoid(), Kind.SOFT_RECTIFIER),
     ("own gate, turned round", lambda m, x: x.sigmoid() * x, Kind.SOFT_RECTIFIER),
     ("hard own gate", lambda m, x: x * F.hardsigmoid(x), Kind.SOFT_RECTIFIER),
+    ("own gate, with a slope", lambda m, x: x * (x * m.vector).sigmoid(), Kind.SOFT_RECTIFIER),
+    ("gate of a product", lambda m, x: x * (x * x[:, :1]).sigmoid(), Kind.PLAIN),
     ("another gate", lambda m, x: x * x.mean((2, 3), keepdim=True).sigmoid(), Kind.PLAIN),
     ("mask", lambda m, x: x * (x > 0), Kind.SELECTION),
     ("mask of numbers", lambda m, x: x * (x > 0).to(x.dtype), Kind.SELECTION),

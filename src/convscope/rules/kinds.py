@@ -87,11 +87,17 @@ def _starts_at_zero(node: OpNode) -> bool:
 
 
 def _is_self_gate(graph: OpGraph, node: OpNode) -> bool:
-    """True for ``x * sigmoid(x)``, which is SiLU written out; a gate that something else opens is no rectifier."""
+    """True for ``x * sigmoid(c * x)``: SiLU written out, or Swish; a gate that something else opens is no rectifier."""
     if node.op != "mul" or len(node.inputs) != 2:
         return False
     signal, gate = node.inputs
-    return gate in graph.by_name and graph.by_name[gate].op in _SELF_GATES and graph.by_name[gate].inputs == (signal,)
+    if gate not in graph.by_name or graph.by_name[gate].op not in _SELF_GATES:
+        return False
+    (opener,) = graph.by_name[gate].inputs
+    scaled = graph.by_name.get(opener)
+    if opener != signal and scaled is not None and scaled.op == "mul":
+        return [name for name in scaled.inputs if name not in graph.constants] == [signal]
+    return opener == signal
 
 
 def _is_learned_threshold(graph: OpGraph, node: OpNode) -> bool:
