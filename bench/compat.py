@@ -289,7 +289,7 @@ def _line(row: Row) -> str:
         row.switches,
         "; ".join((*row.refused, *row.problems)) or "none",
         *(_size(value) for value in (row.output_error, row.scan_error, row.gradient_error)),
-        "-" if row.deconvnet_change is None else f"{row.deconvnet_change:.1f}",
+        "-" if row.deconvnet_change is None else f"{row.deconvnet_change:.1g}",
     )
     return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
@@ -300,7 +300,9 @@ def _name(row: Row) -> str:
 
 def _size(value: float | None) -> str:
     """The order of magnitude alone: the digits behind it differ between machines."""
-    return "-" if value is None else "0" if value == 0 else f"1e{math.ceil(math.log10(value))}"
+    if value is None or not math.isfinite(value):
+        return "-" if value is None else str(value)
+    return f"1e{math.ceil(math.log10(value))}" if value else "0"
 
 
 def _kept(path: Path | None) -> dict[str, Row]:

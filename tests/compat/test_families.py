@@ -11,7 +11,6 @@ TORCHVISION = (
     "densenet121",  # concatenations, functional in-place ReLU
     "efficientnet_b0",  # squeeze-excite, SiLU
     "googlenet",  # functional ReLU, channels taken apart at the input
-    "mnasnet0_5",
     "mobilenet_v2",  # ReLU6
     "mobilenet_v3_small",  # hard swish, hard sigmoid gates
     "regnet_y_400mf",  # group convolutions and gates
@@ -23,7 +22,6 @@ TIMM = (
     "ecaresnet26t",  # gate made by a 1-D convolution
     "ghostnet_050",  # in-place sum into a slice
     "hrnet_w18_small",  # upsampling
-    "lcnet_050",
     "repvgg_a0",
     "resnetblur18",  # pooling without aliasing
     "resnetv2_50d_frn",  # thresholded linear units

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 
 from convscope.errors import CoverageError
-from convscope.graph.opgraph import OpGraph, OpNode, Ref
+from convscope.graph.opgraph import INPUT, OpGraph, OpNode, Ref
 
 
 class Kind(Enum):
@@ -87,11 +87,17 @@ def _starts_at_zero(node: OpNode) -> bool:
 
 
 def _is_self_gate(graph: OpGraph, node: OpNode) -> bool:
-    """True for ``x * sigmoid(x)``, which is SiLU written out; a gate that something else opens is no rectifier."""
+    """True for ``x * sigmoid(c * x)``: SiLU written out, or Swish; a gate that something else opens is no rectifier."""
     if node.op != "mul" or len(node.inputs) != 2:
         return False
     signal, gate = node.inputs
-    return gate in graph.by_name and graph.by_name[gate].op in _SELF_GATES and graph.by_name[gate].inputs == (signal,)
+    if gate not in graph.by_name or graph.by_name[gate].op not in _SELF_GATES:
+        return False
+    (opener,) = graph.by_name[gate].inputs
+    scaled = graph.by_name.get(opener)
+    if opener != signal and scaled is not None and scaled.op == "mul":
+        return [name for name in scaled.inputs if name not in graph.constants] == [signal]
+    return opener == signal
 
 
 def _is_learned_threshold(graph: OpGraph, node: OpNode) -> bool:
@@ -113,7 +119,22 @@ def _is_comparison(graph: OpGraph, name: str) -> bool:
     node = graph.by_name.get(name)
     while node is not None and node.op in ("to", "_to_copy", "type_as"):
         node = graph.by_name.get(node.inputs[0])
-    return node is not None and node.op in _COMPARISONS
+    return node is not None and node.op in _COMPARISONS and _depends_on_pixels(graph, node.name)
+
+
+def _depends_on_pixels(graph: OpGraph, name: str) -> bool:
+    """False for what is made from the image's shape alone, such as the attention masks of shifted windows."""
+    todo, seen = [name], {name}
+    while todo:
+        each = todo.pop()
+        node = graph.by_name.get(each)
+        if each == INPUT:
+            return True
+        if node is not None and node.shape is not None and _KIND_OF.get(node.op) is not Kind.SHAPE_ONLY:
+            new = [other for other in node.inputs if other not in seen]
+            todo += new
+            seen.update(new)
+    return False
 
 
 def _is_contrast_normalisation(graph: OpGraph, node: OpNode) -> bool:
