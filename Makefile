@@ -10,7 +10,7 @@ BIN := .venv/bin
 SHELL_FILES := scripts/*.sh .ci/run
 
 DEMO_MODEL := sample:lite0
-DEMO_UNITS := 20
+DEMO_UNITS := 16
 DEMO_LAYERS := _bn0,_blocks.2,_blocks.4,_blocks.7,_blocks.10,_blocks.14,_bn1
 DEMO_COMMAND = $(BIN)/convscope atlas $(DEMO_MODEL) demo/images -o demo/atlas $(if $(DEMO_LAYERS),--layers $(DEMO_LAYERS)) --units $(DEMO_UNITS)
 
