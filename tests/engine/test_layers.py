@@ -59,7 +59,7 @@ NETS: dict[str, tuple[nn.Module, list[str]]] = {
                     ["0", "1.relu", "1.relu#2", "2.relu", "2.relu#2"]),
     "mobilenet-like": (
         Net(inverted, widen=conv1x1(3, 6), depthwise=nn.Conv2d(6, 6, 3, padding=1, groups=6), shrink=conv1x1(6, 3)),
-        ["relu6", "relu6#2", "add"],
+        ["widen", "depthwise", "add"],  # a rectifier with a ceiling is not followed
     ),
     "densenet-like": (Net(dense, norm=nn.BatchNorm2d(3), one=nn.Conv2d(3, 4, 3, padding=1)), ["one"]),
     "squeeze-excite": (Net(excited, conv=nn.Conv2d(3, 4, 3), down=nn.Conv2d(4, 2, 1), up=nn.Conv2d(2, 4, 1)), ["conv"]),
