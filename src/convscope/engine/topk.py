@@ -98,24 +98,44 @@ def _top_of_batch(value: Tensor, images: Tensor, k: int, enters: Tensor) -> _Can
 
 _GATHER_LIMIT = 8_000_000
 """Numbers gathered from maps at a time, to bound the extra memory (32 MB in float32)."""
+_DENSE = 0.02
+"""Share of a batch's maps from which on they are read image by image: that follows the memory, but costs a loop."""
 
 
 def _positions(maps: Tensor, candidates: _Candidates, channels: Tensor) -> Tensor:
     """The first position, in reading order, at which each candidate's map has its maximum; 0 for no candidate."""
     rows, columns = (candidates.row >= 0).nonzero(as_tuple=True)
+    image, channel = candidates.row[rows, columns].to(maps.device), channels[rows].to(maps.device)
+    many = len(rows) > _DENSE * maps.shape[0] * maps.shape[1]
+    found = _positions_by_image(maps, image, channel) if many else _positions_one_by_one(maps, image, channel)
     where = torch.zeros_like(candidates.row)
-    size = max(1, _GATHER_LIMIT // (maps.shape[2] * maps.shape[3]))
-    for start in range(0, len(rows), size):
-        r, c = rows[start : start + size], columns[start : start + size]
-        picked = maps[candidates.row[r, c].to(maps.device), channels[r].to(maps.device)].flatten(1)
-        where[r, c] = _first_maximum(picked).cpu()
+    where[rows, columns] = found.cpu()
     return where
 
 
-def _first_maximum(rows: Tensor) -> Tensor:
-    """Argmax that takes the first of equal maxima on every device."""
-    count = torch.arange(rows.shape[1], device=rows.device)
-    return torch.where(rows == rows.amax(1, keepdim=True), count, rows.shape[1]).amin(1)
+def _positions_one_by_one(maps: Tensor, image: Tensor, channel: Tensor) -> Tensor:
+    size = max(1, _GATHER_LIMIT // (maps.shape[2] * maps.shape[3]))
+    pieces = [
+        _first_maximum(maps[image[start : start + size], channel[start : start + size]].flatten(1), 1)
+        for start in range(0, len(image), size)
+    ]
+    return torch.cat(pieces) if pieces else image.new_zeros(0)
+
+
+def _positions_by_image(maps: Tensor, image: Tensor, channel: Tensor) -> Tensor:
+    """The same with whole rows of channels, which lie side by side in the channels_last layout."""
+    where = torch.zeros_like(image)
+    for number in image.unique().tolist():  # type: ignore[no-untyped-call]
+        mine = (image == number).nonzero()[:, 0]
+        by_position = maps[number].permute(1, 2, 0).flatten(0, 1)
+        where[mine] = _first_maximum(by_position.index_select(1, channel[mine]), 0)
+    return where
+
+
+def _first_maximum(values: Tensor, axis: int) -> Tensor:
+    """Argmax along an axis of a matrix that takes the first of equal maxima on every device."""
+    count = torch.arange(values.shape[axis], device=values.device, dtype=torch.int32).unsqueeze(1 - axis)
+    return torch.where(values == values.amax(axis, keepdim=True), count, values.shape[axis]).amin(axis).long()
 
 
 def strongest_positions(maps: Tensor, images: Tensor, best: TopK) -> TopK:

@@ -85,7 +85,7 @@ _IN_PLACE = {
     "hardswish": _aten.hardswish_.default,
     "add": _aten.add_.Tensor,
 }
-_FRESH = frozenset(["conv2d", "batch_norm", "add", "max_pool2d", "cat"])
+FRESH = frozenset(["conv2d", "batch_norm", "add", "max_pool2d", "cat"])
 """Ops whose result is new memory that nothing else can see."""
 
 
@@ -100,7 +100,7 @@ def _overwriting(graph: OpGraph, node: OpNode, keep: Collection[str]) -> OpNode:
         return node
     source = graph.by_name.get(node.args[0].name)
     alone = source is not None and len(graph.readers[source.name]) == 1 and source.name not in keep
-    if source is None or not alone or source.op not in _FRESH or source.shape != node.shape:
+    if source is None or not alone or source.op not in FRESH or source.shape != node.shape:
         return node
     return replace(node, target=target)
 

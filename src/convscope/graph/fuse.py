@@ -1,0 +1,103 @@
+"""Convolutions that rectify, and add a residual, while the result is still in the processor's cache.
+
+oneDNN can do both as part of a convolution; PyTorch's own compiler uses the same ops. They give the same numbers and
+save one or two trips of every map through memory, which is where a scan's time on a CPU goes beside the convolutions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from convscope.graph.fold import FRESH, replace_nodes
+from convscope.graph.opgraph import OpGraph, OpNode, Ref
+
+_COPYING = frozenset("conv2d add max_pool2d avg_pool2d adaptive_avg_pool2d mean".split())
+"""Readers that keep nothing of the memory they read, unlike a view."""
+
+
+def can_fuse(graph: OpGraph, device: torch.device) -> bool:
+    """Whether this build of PyTorch has the fused ops, and they serve this device and these numbers.
+
+    The fused rectifier turns NaN into 0, so weights that are not finite take the ordinary way and are found out.
+    """
+    numbers = [value for value in graph.constants.values() if value.is_floating_point()]
+    single = all(value.dtype == torch.float32 and bool(torch.isfinite(value).all()) for value in numbers)
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    built = available and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    return device.type == "cpu" and single and built
+
+
+def fuse_rectifiers(graph: OpGraph, keep: Collection[str]) -> OpGraph:
+    """Each ``relu(conv(x))`` and ``relu(conv(x) + y)`` as one node, unless a node in between is in ``keep``."""
+    last_reader = {name: node.name for node in graph.nodes for name in node.inputs}
+    swallowed: set[str] = set()
+    nodes = []
+    for node in graph.nodes:
+        fused = _fused(graph, node, keep, last_reader)
+        if fused is not None:
+            node, gone = fused
+            swallowed |= gone
+        nodes.append(node)
+    return replace_nodes(graph, tuple(node for node in nodes if node.name not in swallowed))
+
+
+def _fused(
+    graph: OpGraph, relu: OpNode, keep: Collection[str], last_reader: Mapping[str, str]
+) -> tuple[OpNode, set[str]] | None:
+    """The node that does the work of ``relu`` and of those before it, and the names of these."""
+    source = _alone(graph, relu.args[0], keep) if relu.op == "relu" else None
+    if source is None:
+        return None
+    if _is_plain_convolution(source):
+        call = (*_convolution(source), "relu", [], "")
+        return replace(relu, op="conv2d", target=torch.ops.mkldnn._convolution_pointwise.default, args=call), {
+            source.name
+        }
+    return _fused_sum(graph, relu, source, keep, last_reader) if source.op == "add" else None
+
+
+def _fused_sum(
+    graph: OpGraph, relu: OpNode, add: OpNode, keep: Collection[str], last_reader: Mapping[str, str]
+) -> tuple[OpNode, set[str]] | None:
+    """``relu(conv(x) + y)``, written over y; y must be new memory, not x, and nobody may read it after the sum."""
+    if len(add.args) != 2 or add.kwargs:
+        return None
+    for conv, other in (add.args, add.args[::-1]):
+        made = _alone(graph, conv, keep)
+        spare = graph.by_name.get(other.name) if isinstance(other, Ref) else None
+        if made is None or spare is None or not _is_plain_convolution(made) or spare.name in made.inputs:
+            continue
+        free = last_reader[spare.name] == add.name and all(r.op in _COPYING for r in graph.readers[spare.name])
+        if free and spare.op in FRESH | {"relu"} and spare.shape == made.shape:
+            call = (other, *_convolution(made), "add", 1.0, "relu", [], "")
+            target = torch.ops.mkldnn._convolution_pointwise_.binary
+            return replace(relu, op="conv2d", target=target, args=call), {made.name, add.name}
+    return None
+
+
+def _alone(graph: OpGraph, operand: Any, keep: Collection[str]) -> OpNode | None:
+    """The node behind an operand, if nobody else reads it or looks at it."""
+    node = graph.by_name.get(operand.name) if isinstance(operand, Ref) else None
+    return node if node is not None and len(graph.readers[node.name]) == 1 and node.name not in keep else None
+
+
+def _is_plain_convolution(node: OpNode) -> bool:
+    return node.op == "conv2d" and node.target is torch.ops.aten.conv2d.default
+
+
+def _convolution(node: OpNode) -> tuple[Any, ...]:
+    """Operands and geometry in the order of the fused ops."""
+    weight, bias = node.argument("weight"), node.argument("bias")
+    padding, stride, dilation = (
+        _pair(node.argument(n, d)) for n, d in (("padding", 0), ("stride", 1), ("dilation", 1))
+    )
+    return node.args[0], weight, bias, padding, stride, dilation, node.argument("groups", 1)
+
+
+def _pair(value: int | list[int]) -> list[int]:
+    values = [value] if isinstance(value, int) else list(value)
+    return values * 2 if len(values) == 1 else values
