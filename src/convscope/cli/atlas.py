@@ -99,6 +99,9 @@ def _draw(path: Path, report: Any) -> Path:
     from convscope.render import write_sheets
     from convscope.web.site import export_site
 
+    index = path / "site" / "index.html"
+    if index.exists():  # an export is there whole or not at all, and goes when the atlas is made anew
+        return index
     opened = Atlas.open(path)
     write_sheets(opened, path / "sheets")
     return export_site(opened, path / "site", lambda done, total: report("pages", done, total)).index

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from convscope.graph.fold import FRESH, replace_nodes
+from convscope.graph.geometry import pair
 from convscope.graph.opgraph import OpGraph, OpNode, Ref
 
 _COPYING = frozenset("conv2d add max_pool2d avg_pool2d adaptive_avg_pool2d mean".split())
@@ -92,12 +93,5 @@ def _is_plain_convolution(node: OpNode) -> bool:
 def _convolution(node: OpNode) -> tuple[Any, ...]:
     """Operands and geometry in the order of the fused ops."""
     weight, bias = node.argument("weight"), node.argument("bias")
-    padding, stride, dilation = (
-        _pair(node.argument(n, d)) for n, d in (("padding", 0), ("stride", 1), ("dilation", 1))
-    )
+    padding, stride, dilation = (pair(node.argument(n, d)) for n, d in (("padding", 0), ("stride", 1), ("dilation", 1)))
     return node.args[0], weight, bias, padding, stride, dilation, node.argument("groups", 1)
-
-
-def _pair(value: int | list[int]) -> list[int]:
-    values = [value] if isinstance(value, int) else list(value)
-    return values * 2 if len(values) == 1 else values

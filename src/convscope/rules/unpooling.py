@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from convscope.graph.geometry import pair
 from convscope.graph.opgraph import OpNode
 from convscope.rules.vjp import Tape
 
@@ -80,19 +81,14 @@ def _spread(node: OpNode, source: Tensor) -> Tensor:
 
 def _geometry(node: OpNode) -> tuple[list[int], list[int], list[int], list[int], bool]:
     """Kernel, stride, padding, dilation (rows, columns) and ceil_mode of a max pooling."""
-    kernel = _pair(node.argument("kernel_size"))
+    kernel = pair(node.argument("kernel_size"))
     return (
         kernel,
-        _pair(node.argument("stride") or kernel),
-        _pair(node.argument("padding", 0)),
-        _pair(node.argument("dilation", 1)),
+        pair(node.argument("stride") or kernel),
+        pair(node.argument("padding", 0)),
+        pair(node.argument("dilation", 1)),
         bool(node.argument("ceil_mode", False)),
     )
-
-
-def _pair(value: int | list[int]) -> list[int]:
-    values = [value] if isinstance(value, int) else list(value)
-    return values * 2 if len(values) == 1 else values
 
 
 UNPOOLINGS: Mapping[str, Callable[[Tape, Tensor], dict[str, Tensor]]] = {
