@@ -43,6 +43,13 @@ def seen_through_a_view(m: Any, x: Tensor) -> Tensor:
     return F.relu(m.c(F.relu(m.b(y))) + y)[:, :2] - part
 
 
+def read_by_a_convolution_that_moves(m: Any, x: Tensor) -> Tensor:
+    y = F.relu(m.a(x))
+    late = m.b(y)
+    first = F.relu(m.c(F.relu(m.c(y))) + y)
+    return F.relu(late) + first
+
+
 def image_as_residual(m: Any, x: Tensor) -> Tensor:
     return F.relu(m.a(x) + x)
 
@@ -56,6 +63,7 @@ NETS = {
     "residual of its own input": (residual_of_its_own_input, 1, 0),
     "read again": (read_again, 2, 0),
     "seen through a view": (seen_through_a_view, 2, 0),
+    "read by a convolution that moves": (read_by_a_convolution_that_moves, 3, 0),
     "image as residual": (image_as_residual, 0, 0),
     "weighted": (weighted, 0, 0),
     "strided groups": (lambda m, x: F.relu(m.a(x)), 1, 0),

@@ -34,11 +34,11 @@ def can_fuse(graph: OpGraph, device: torch.device) -> bool:
 
 def fuse_rectifiers(graph: OpGraph, keep: Collection[str]) -> OpGraph:
     """Each ``relu(conv(x))`` and ``relu(conv(x) + y)`` as one node, unless a node in between is in ``keep``."""
-    last_reader = {name: node.name for node in graph.nodes for name in node.inputs}
+    place = {node.name: number for number, node in enumerate(graph.nodes)}
     swallowed: set[str] = set()
     nodes = []
     for node in graph.nodes:
-        fused = _fused(graph, node, keep, last_reader)
+        fused = _fused(graph, node, keep, place)
         if fused is not None:
             node, gone = fused
             swallowed |= gone
@@ -47,7 +47,7 @@ def fuse_rectifiers(graph: OpGraph, keep: Collection[str]) -> OpGraph:
 
 
 def _fused(
-    graph: OpGraph, relu: OpNode, keep: Collection[str], last_reader: Mapping[str, str]
+    graph: OpGraph, relu: OpNode, keep: Collection[str], place: Mapping[str, int]
 ) -> tuple[OpNode, set[str]] | None:
     """The node that does the work of ``relu`` and of those before it, and the names of these."""
     source = _alone(graph, relu.args[0], keep) if relu.op == "relu" else None
@@ -58,11 +58,11 @@ def _fused(
         return replace(relu, op="conv2d", target=torch.ops.mkldnn._convolution_pointwise.default, args=call), {
             source.name
         }
-    return _fused_sum(graph, relu, source, keep, last_reader) if source.op == "add" else None
+    return _fused_sum(graph, relu, source, keep, place) if source.op == "add" else None
 
 
 def _fused_sum(
-    graph: OpGraph, relu: OpNode, add: OpNode, keep: Collection[str], last_reader: Mapping[str, str]
+    graph: OpGraph, relu: OpNode, add: OpNode, keep: Collection[str], place: Mapping[str, int]
 ) -> tuple[OpNode, set[str]] | None:
     """``relu(conv(x) + y)``, written over y; y must be new memory, not x, and nobody may read it after the sum."""
     if len(add.args) != 2 or add.kwargs:
@@ -72,12 +72,22 @@ def _fused_sum(
         spare = graph.by_name.get(other.name) if isinstance(other, Ref) else None
         if made is None or spare is None or not _is_plain_convolution(made) or spare.name in made.inputs:
             continue
-        free = last_reader[spare.name] == add.name and all(r.op in _COPYING for r in graph.readers[spare.name])
+        others = [reader for reader in graph.readers[spare.name] if reader is not add]
+        free = all(r.op in _COPYING and _done_by(graph, r, place) < place[relu.name] for r in others)
         if free and spare.op in FRESH | {"relu"} and spare.shape == made.shape:
             call = (other, *_convolution(made), "add", 1.0, "relu", [], "")
             target = torch.ops.mkldnn._convolution_pointwise_.binary
             return replace(relu, op="conv2d", target=target, args=call), {made.name, add.name}
     return None
+
+
+def _done_by(graph: OpGraph, reader: OpNode, place: Mapping[str, int]) -> int:
+    """The latest place at which a reader reads: a convolution that is fused does so where its relu stood."""
+    for _ in ("sum", "relu"):
+        following = graph.readers.get(reader.name, ())
+        if len(following) == 1:
+            reader = following[0]
+    return place[reader.name]
 
 
 def _alone(graph: OpGraph, operand: Any, keep: Collection[str]) -> OpNode | None:
