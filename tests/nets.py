@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from convscope.engine.topdown import descend
+from convscope.engine.topdown import Signal, descend, whole
 from convscope.engine.trace import trace
 from convscope.graph.export import export_graph
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode, evaluate
@@ -77,7 +77,8 @@ def carried_down(
 ) -> Tensor:
     """The seeds at a node (default: the output) carried down to the image."""
     layer = layer or graph.output
-    return descend(trace(graph, image, layer), layer, seeds, METHODS[method], unpool)
+    recorded = trace(graph, image, layer)
+    return whole(recorded, INPUT, descend(recorded, layer, Signal(seeds), METHODS[method], unpool)).values[:, 0]
 
 
 def derivative(net: nn.Module, image: Tensor, seeds: Tensor) -> Tensor:

@@ -43,6 +43,8 @@ BLOCKS: Mapping[str, Callable[[], nn.Module]] = {
     "relu": lambda: nn.ReLU(inplace=True),
     "contrast": lambda: nn.LocalResponseNorm(3),
     "uneven border": lambda: Net(lambda m, x: F.pad(x, (2, 0, 0, 1))),
+    "border behind": lambda: Net(lambda m, x: F.pad(x, (0, 1, 0, 2), value=0.5)),
+    "cropped behind": lambda: Net(lambda m, x: x[:, :, :-1, :-2]),
     "cropped": lambda: Net(lambda m, x: x[:, :, 1:, :-1]),
     "thinned": lambda: Net(lambda m, x: torch.cat([x[:, :2, ::2, ::2], x[:, 2:, ::2, ::2]], 1)),
     "residual": lambda: Net(lambda m, x: F.relu(m.conv(x) + x), conv=conv(padding=1)),

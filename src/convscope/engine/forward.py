@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convscope.graph.fold import any_layout, fold_batch_norm, overwrite
+from convscope.graph.fold import fold_batch_norm, overwrite
 from convscope.graph.fuse import can_fuse, fuse_rectifiers
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode, evaluate
 
@@ -45,7 +45,7 @@ def prepare(graph: OpGraph, shown: Sequence[str], device: torch.device | str = "
     """Make ``graph`` ready to show the maps of the nodes ``shown``; whatever they do not need is left out."""
     keep = frozenset(shown)
     cut = OpGraph(graph.ancestors(*shown), graph.constants, graph.output, graph.input_shape)
-    folded = any_layout(fold_batch_norm(cut, keep))
+    folded = fold_batch_norm(cut, keep)
     fused = fuse_rectifiers(folded, keep) if can_fuse(folded, torch.device(device)) else folded
     lean = overwrite(fused, keep)
     used = {name for node in lean.nodes for name in node.inputs}

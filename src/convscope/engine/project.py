@@ -13,14 +13,19 @@ from torch import Tensor
 from convscope.display import display_scale, to_picture, to_png
 from convscope.engine.graphs import graph_of
 from convscope.engine.layers import Layer, find_layers
-from convscope.engine.topdown import descend
+from convscope.engine.spans import Span
+from convscope.engine.topdown import Signal, descend, whole
 from convscope.engine.trace import Trace, trace
 from convscope.errors import AddressError, CoverageError, NumberError
+from convscope.graph.opgraph import INPUT
 from convscope.models import Model
 from convscope.rules.coverage import coverage
 from convscope.rules.projection import METHODS
 from convscope.rules.unpooling import UNPOOLINGS
 from convscope.units import UnitAddress
+
+Place = tuple[int, int, int]
+"""Unit, row and column of one activation."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +95,16 @@ def project(
     return PixelProjection(whole, value, report.method, pixels, view, window_of(layer, y, x, view.shape[:2]))
 
 
-def project_units(
-    recorded: Trace, layer: Layer, places: Sequence[tuple[int, int, int]], way: Way
-) -> Iterator[NDArray[np.float32]]:
+def project_units(recorded: Trace, layer: Layer, places: Sequence[Place], way: Way) -> Iterator[NDArray[np.float32]]:
     """The projections of (unit, y, x) ``places`` of one layer, each float32 (height, width, channels), in order."""
     value = recorded.values[layer.node]
-    for some in _chunks(recorded, places):
-        signal = value.new_zeros(len(some), *value.shape)
-        for row, (unit, y, x) in enumerate(some):
-            signal[row, 0, unit, y, x] = value[0, unit, y, x]
-        pixels = descend(recorded, layer.node, signal, METHODS[way.method], way.unpool)
+    for some in _chunks(recorded, layer, places):
+        signal = value.new_zeros(len(some), value.shape[1], 1, 1)
+        units, rows, columns = np.asarray(some).T
+        signal[range(len(some)), units, 0, 0] = value[0, units, rows, columns]
+        spans = (Span(rows, 1), Span(columns, 1))
+        landed = descend(recorded, layer.node, Signal(signal, (2, 3), spans), METHODS[way.method], way.unpool)
+        pixels = whole(recorded, INPUT, landed).values[:, 0]
         yield from pixels.permute(0, 2, 3, 1).float().cpu().numpy()
 
 
@@ -109,13 +114,16 @@ def window_of(layer: Layer, y: int, x: int, size: tuple[int, int]) -> tuple[int,
     return rows.start, columns.start, rows.stop, columns.stop
 
 
-_SIGNAL_LIMIT = 64_000_000
+_SIGNAL_LIMIT = 128_000_000
 """Bytes that the signals of one walk may take at the widest map (a few times this is in use at once)."""
 
 
-def _chunks(recorded: Trace, places: Sequence[tuple[int, int, int]]) -> Iterator[Sequence[tuple[int, int, int]]]:
+def _chunks(recorded: Trace, layer: Layer, places: Sequence[Place]) -> Iterator[Sequence[Place]]:
     widest = max(v.nbytes for v in recorded.values.values() if isinstance(v, Tensor) and v.dim() == 4 and len(v) == 1)
-    size = max(1, _SIGNAL_LIMIT // widest)
+    image = recorded.values[INPUT].shape[2:]
+    parts = [min(1.0, field.size / length) for field, length in zip((layer.rows, layer.columns), image, strict=True)]
+    share = 1.0 if layer.gated else parts[0] * parts[1]
+    size = max(1, int(_SIGNAL_LIMIT / (widest * share)))
     return (places[i : i + size] for i in range(0, len(places), size))
 
 

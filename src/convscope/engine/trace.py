@@ -9,7 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from convscope.engine.gather import Spans
+from convscope.engine.unpool import Taps, taps
+from convscope.engine.windowtape import WindowTape
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode, evaluate
+from convscope.rules.local import Local, local_ops
 from convscope.rules.vjp import Tape
 
 
@@ -19,14 +23,31 @@ class Trace:
 
     graph: OpGraph
     values: Mapping[str, Any]
-    tapes: dict[str, Tape] = field(default_factory=dict, repr=False)
+    local: Mapping[str, Local] = field(repr=False)
+    _tapes: dict[str, Tape] = field(default_factory=dict, repr=False)
+    _taps: dict[tuple[str, str], Taps] = field(default_factory=dict, repr=False)
 
     def tape(self, node: OpNode) -> Tape:
         """The tape of one op; made once and shared by all units that pass through it."""
-        if node.name not in self.tapes:
-            live = tuple(name for name in node.inputs if self._carries_signal(name))
-            self.tapes[node.name] = Tape(node, {name: self.values[name] for name in node.inputs}, live)
-        return self.tapes[node.name]
+        if node.name not in self._tapes:
+            self._tapes[node.name] = Tape(node, self._inputs(node), self._live(node))
+        return self._tapes[node.name]
+
+    def window_tape(self, node: OpNode, spans: Spans) -> WindowTape:
+        """The tape of one op at windows of its result, one for each unit."""
+        return WindowTape(node, self.local[node.name], self._inputs(node), self._live(node), spans)
+
+    def taps(self, node: OpNode, unpool: str) -> Taps:
+        """How a max pooling unpools on windows; found once and shared by all units."""
+        if (node.name, unpool) not in self._taps:
+            self._taps[node.name, unpool] = taps(node, self.values[node.inputs[0]], unpool)
+        return self._taps[node.name, unpool]
+
+    def _inputs(self, node: OpNode) -> dict[str, Any]:
+        return {name: self.values[name] for name in node.inputs}
+
+    def _live(self, node: OpNode) -> tuple[str, ...]:
+        return tuple(name for name in node.inputs if self._carries_signal(name))
 
     def _carries_signal(self, name: str) -> bool:
         value = self.values[name]
@@ -37,10 +58,11 @@ class Trace:
 def trace(graph: OpGraph, image: Tensor, *layers: str) -> Trace:
     """Run ``image``, float tensor (1, channels, height, width), up to the nodes named by ``layers``."""
     device = next((value.device for value in graph.constants.values()), image.device)
-    pixels = image.to(device).contiguous()
+    # Windows are cut out of the values, a position's channels together: so they should lie together.
+    pixels = image.to(device).contiguous(memory_format=torch.channels_last)
     values: dict[str, Any] = {**graph.constants, INPUT: pixels.clone() if pixels.is_inference() else pixels}
     # Autograd will look at these values again, also where the caller is in inference mode.
     with torch.inference_mode(False), torch.no_grad():
         for node in graph.ancestors(*layers):
             values[node.name] = evaluate(node, values)
-    return Trace(graph, values)
+    return Trace(graph, values, local_ops(graph))

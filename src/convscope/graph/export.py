@@ -20,6 +20,7 @@ from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind
 
 from convscope.errors import ExportError
+from convscope.graph.fold import any_layout
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode, Ref, evaluate
 
 _EXAMPLE_BATCH = 2  # export specialises on a batch of 1
@@ -41,7 +42,7 @@ def export_graph(module: nn.Module, input_shape: tuple[int, int, int]) -> OpGrap
         for node in program.graph.nodes
         if node.op == "call_function" and node.name in addresses
     )
-    graph = _fold_constants(OpGraph(nodes, names.constants, names.output, (1, *input_shape)))
+    graph = any_layout(_fold_constants(OpGraph(nodes, names.constants, names.output, (1, *input_shape))))
     _check(graph, program.graph)
     return graph
 

@@ -112,6 +112,25 @@ def any_layout(graph: OpGraph) -> OpGraph:
     return replace_nodes(graph, tuple(replace(n, target=reshape) if n.op in views else n for n in graph.nodes))
 
 
+def nest_concatenations(graph: OpGraph) -> OpGraph:
+    """A concatenation that begins with all that an earlier one holds takes that one's result instead.
+
+    A dense block joins the maps of all its layers again before each layer; so each of them is moved once, not often.
+    """
+    held: dict[tuple[Any, ...], str] = {}
+    nodes = []
+    for node in graph.nodes:
+        if node.op == "cat":
+            parts, dim = tuple(node.argument("tensors")), node.argument("dim", 0)
+            begun = max((n for n in range(2, len(parts)) if (parts[:n], dim) in held), default=0)
+            held[parts, dim] = node.name
+            if begun:
+                joined = [Ref(held[parts[:begun], dim]), *parts[begun:]]
+                node = replace(node, args=(joined, dim), kwargs={})
+        nodes.append(node)
+    return replace_nodes(graph, tuple(nodes))
+
+
 def replace_nodes(graph: OpGraph, nodes: tuple[OpNode, ...]) -> OpGraph:
     """The same graph with other nodes."""
     return OpGraph(nodes, graph.constants, graph.output, graph.input_shape)

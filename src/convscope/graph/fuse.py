@@ -16,6 +16,10 @@ from convscope.graph.fold import FRESH, replace_nodes
 from convscope.graph.geometry import pair
 from convscope.graph.opgraph import OpGraph, OpNode, Ref
 
+SUMMED = "conv2d_sum"
+"""Name of the fused op that also adds a map, its argument ``other``, and writes the sum over that."""
+_CONVOLUTION = ("input", "weight", "bias", "padding", "stride", "dilation", "groups")
+"""The fused ops' arguments by the names that the plain one gives them."""
 _COPYING = frozenset("conv2d add max_pool2d avg_pool2d adaptive_avg_pool2d mean".split())
 """Readers that keep nothing of the memory they read, unlike a view."""
 
@@ -55,9 +59,8 @@ def _fused(
         return None
     if _is_plain_convolution(source):
         call = (*_convolution(source), "relu", [], "")
-        return replace(relu, op="conv2d", target=torch.ops.mkldnn._convolution_pointwise.default, args=call), {
-            source.name
-        }
+        target = torch.ops.mkldnn._convolution_pointwise.default
+        return replace(relu, op="conv2d", target=target, args=call, parameters=_CONVOLUTION), {source.name}
     return _fused_sum(graph, relu, source, keep, place) if source.op == "add" else None
 
 
@@ -77,7 +80,8 @@ def _fused_sum(
         if free and spare.op in FRESH | {"relu"} and spare.shape == made.shape:
             call = (other, *_convolution(made), "add", 1.0, "relu", [], "")
             target = torch.ops.mkldnn._convolution_pointwise_.binary
-            return replace(relu, op="conv2d", target=target, args=call), {made.name, add.name}
+            names = ("other", *_CONVOLUTION)
+            return replace(relu, op=SUMMED, target=target, args=call, parameters=names), {made.name, add.name}
     return None
 
 

@@ -62,9 +62,12 @@ class OpNode:
         return f"op {self.op!r} at {self.address!r} (node {self.name}, result {self.shape})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OpGraph:
-    """Nodes in execution order, with the constants they use; ``output`` names the node of the model's result."""
+    """Nodes in execution order, with the constants they use; ``output`` names the node of the model's result.
+
+    A graph equals only itself: what is worked out about it can be kept beside it.
+    """
 
     nodes: tuple[OpNode, ...]
     constants: Mapping[str, Tensor]

@@ -13,24 +13,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
+from convscope.graph.opgraph import OpNode
 from convscope.rules.kinds import Kind
-from convscope.rules.unpooling import UNPOOLINGS
-from convscope.rules.vjp import Tape
 
 Signals = Mapping[str, Tensor]
 """What reaches each input of an op, by the input's name."""
 
 
+class Passage(Protocol):
+    """An op with its recorded values, on whole maps or on windows of them."""
+
+    @property
+    def node(self) -> OpNode:
+        """The op."""
+
+    def transpose(self, signal: Tensor) -> Signals:
+        """The op's own vector-Jacobian product."""
+
+
 @dataclass(frozen=True)
 class Step:
-    """One op on the way down: its recorded values, the signal at its result, and how to unpool."""
+    """One op on the way down: its recorded values, the signal at its result, and the way back through its pooling."""
 
-    tape: Tape
+    tape: Passage
     signal: Tensor
-    unpool: str = "sum"
+    unpool: Callable[[Tensor], Signals]
 
 
 def _all(inputs: Sequence[str]) -> Sequence[str]:
@@ -71,7 +82,7 @@ def _rectify_and_transpose(step: Step) -> Signals:
 
 
 def _unpool(step: Step) -> Signals:
-    return UNPOOLINGS[step.unpool](step.tape, step.signal)
+    return step.unpool(step.signal)
 
 
 def _skip(step: Step) -> Signals:

@@ -28,16 +28,17 @@ def _sum(tape: Tape, signal: Tensor) -> dict[str, Tensor]:
 
 def _last(tape: Tape, signal: Tensor) -> dict[str, Tensor]:
     """Keep, of all windows that share a maximum, only the last one's value; then there is nothing left to add up."""
-    name = tape.node.inputs[0]
-    source = tape.values[name]
-    switches = _switches(tape.node, source).flatten(-2)
-    windows = torch.arange(switches.shape[-1], device=switches.device).expand_as(switches)
+    source = tape.values[tape.node.inputs[0]]
+    return tape.transpose(signal * _come_last(switches(tape.node, source), source))
+
+
+def _come_last(places: Tensor, source: Tensor) -> Tensor:
+    """True for the windows that come last among those that share a maximum, shape of the pooled map."""
+    flat = places.flatten(-2)
+    windows = torch.arange(flat.shape[-1], device=flat.device).expand_as(flat)
     positions = source.shape[-2] * source.shape[-1]
-    last = torch.full((*switches.shape[:-1], positions), -1, device=switches.device).scatter_reduce(
-        -1, switches, windows, "amax"
-    )
-    wins = last.gather(-1, switches) == windows
-    return tape.transpose(signal * wins.reshape(signal.shape[1:]))
+    last = torch.full((*flat.shape[:-1], positions), -1, device=flat.device).scatter_reduce(-1, flat, windows, "amax")
+    return (last.gather(-1, flat) == windows).reshape(places.shape)
 
 
 def _none(tape: Tape, signal: Tensor) -> dict[str, Tensor]:
@@ -50,7 +51,7 @@ def _none(tape: Tape, signal: Tensor) -> dict[str, Tensor]:
     return {name: grad}
 
 
-def _switches(node: OpNode, source: Tensor) -> Tensor:
+def switches(node: OpNode, source: Tensor) -> Tensor:
     """For each pooling window the flat position of its maximum, shape of the pooled map."""
     if node.op == "adaptive_max_pool2d":
         return F.adaptive_max_pool2d(source, node.argument("output_size"), return_indices=True)[1]
@@ -89,6 +90,48 @@ def _geometry(node: OpNode) -> tuple[list[int], list[int], list[int], list[int],
         pair(node.argument("dilation", 1)),
         bool(node.argument("ceil_mode", False)),
     )
+
+
+def tap_codes(node: OpNode, source: Tensor, unpool: str) -> Tensor:
+    """Which tap of the kernel, in reading order, holds each window's maximum: integers, shape of the pooled map.
+
+    The number of taps stands for a value that is dropped.
+    """
+    places = switches(node, source)
+    (high, across), strides, padding, dilation = taps_of(node, source)
+    rows = torch.arange(places.shape[-2], device=places.device)[:, None] * strides[0] - padding[0]
+    columns = torch.arange(places.shape[-1], device=places.device) * strides[1] - padding[1]
+    width = source.shape[-1]
+    down, along = (places // width - rows) // dilation[0], (places % width - columns) // dilation[1]
+    codes = (down * across + along).to(torch.uint8 if high * across < 256 else torch.int32)
+    return codes if unpool == "sum" else codes.masked_fill(~_come_last(places, source), high * across)
+
+
+def shares(node: OpNode, source: Tensor) -> Tensor:
+    """What each tap of a window gets of its value where the switches are forgotten: shape (1, 1, rows, columns)."""
+    ones = torch.ones_like(source[:1, :1])
+    (down, across), strides, padding, dilation = taps_of(node, source)
+    rows, columns = (
+        _inside(count, kernel, stride, before, apart, length)
+        for count, kernel, stride, before, apart, length in zip(
+            (node.shape or ())[-2:], (down, across), strides, padding, dilation, source.shape[-2:], strict=True
+        )
+    )
+    return ones.new_tensor(1.0) / (rows[:, None] * columns).to(ones)[None, None]
+
+
+def _inside(count: int, kernel: int, stride: int, padding: int, dilation: int, length: int) -> Tensor:
+    """Number of taps of each window that lie inside an axis."""
+    places = torch.arange(count)[:, None] * stride - padding + torch.arange(kernel) * dilation
+    return ((places >= 0) & (places < length)).sum(1)
+
+
+def taps_of(node: OpNode, source: Tensor) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Kernel, stride, padding and dilation (rows, columns); adaptive pooling only where the sizes divide."""
+    if node.op == "adaptive_max_pool2d":
+        kernel = [size // result for size, result in zip(source.shape[-2:], (node.shape or ())[-2:], strict=True)]
+        return kernel, kernel, [0, 0], [1, 1]
+    return _geometry(node)[:4]
 
 
 UNPOOLINGS: Mapping[str, Callable[[Tape, Tensor], dict[str, Tensor]]] = {

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
+from convscope.graph.fuse import SUMMED
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode
 from convscope.window import IDENTITY, Field
 
@@ -61,9 +62,19 @@ def sights(graph: OpGraph) -> Mapping[str, Sight]:
     return found
 
 
+def reach(graph: OpGraph, node: OpNode, axes: tuple[int, int], shape: tuple[int, ...]) -> Sight:
+    """What a position of the op's result sees of its main operand, of this shape, in positions of that operand."""
+    rule = _RULES.get(node.op)
+    single = (IDENTITY, IDENTITY)
+    return WHOLE if rule is None else rule(Place(graph, node, Sight(single, axes), single, shape))
+
+
 def _sight(graph: OpGraph, node: OpNode, operands: Operands) -> Sight:
     if node.op == "stack":
         return _stacked(node, operands)
+    if node.op == SUMMED:
+        # What is added is a shortcut around the convolution: its field is part of the convolution's.
+        operands = {name: operands[name] for name in operands if name == node.argument("input").name}
     return _merge(node, operands) if len(operands) > 1 else _pass(graph, node, operands)
 
 
@@ -77,11 +88,11 @@ def _pass(graph: OpGraph, node: OpNode, operands: Operands) -> Sight:
 
 def _merge(node: OpNode, operands: Operands) -> Sight:
     """Several operands: the hull of those that keep positions; one that sees everything is a gate beside them."""
-    local = [sight for sight, shape in operands.values() if _keeps_places(sight, shape, node.shape or ())]
+    local = [sight for sight, shape in operands.values() if keeps_places(sight, shape, node.shape or ())]
     if node.op not in _MERGING or not local:
         return WHOLE
     rank = len(node.shape or ())
-    others = [shape for sight, shape in operands.values() if not _keeps_places(sight, shape, node.shape or ())]
+    others = [shape for sight, shape in operands.values() if not keeps_places(sight, shape, node.shape or ())]
     if not all(node.op not in _JOINING and _is_gate(shape, rank, local[0]) for shape in others):
         return WHOLE
     merged = local[0]
@@ -106,7 +117,7 @@ def _stacked(node: OpNode, operands: Operands) -> Sight:
     return WHOLE if first.fields is None else replace(first, axes=(rows, columns))
 
 
-def _keeps_places(sight: Sight, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+def keeps_places(sight: Sight, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
     """False where positions move or multiply: concatenation along rows or columns, a broadcast of one position."""
     same_rank = sight.fields is not None and len(before) == len(after)
     return same_rank and all(before[axis] == after[axis] for axis in sight.axes)
@@ -124,7 +135,7 @@ def _hull(one: Sight, other: Sight) -> Sight:
 
 def _point(place: Place) -> Sight:
     """Position by position."""
-    return place.sight if _keeps_places(place.sight, place.shape, place.node.shape or ()) else WHOLE
+    return place.sight if keeps_places(place.sight, place.shape, place.node.shape or ()) else WHOLE
 
 
 def _gate(place: Place) -> Sight:
@@ -250,14 +261,18 @@ def _reshape(place: Place) -> Sight:
     """Rows and columns survive a reshape that leaves both whole, e.g. a channel shuffle."""
     if place.node.shape is None:
         return WHOLE
-    rows, columns = (_same_axis(place.shape, place.node.shape, axis) for axis in place.sight.axes)
+    one, other = place.sight.axes
+    rows = _same_axis(place.shape, place.node.shape, one)
+    # Axes of size 1 look alike: columns lie behind rows as they did, or before.
+    taken = -1 if rows is None or one > other else rows
+    columns = _same_axis(place.shape, place.node.shape, other, behind=taken)
     return WHOLE if rows is None or columns is None else replace(place.sight, axes=(rows, columns))
 
 
-def _same_axis(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> int | None:
+def _same_axis(before: tuple[int, ...], after: tuple[int, ...], axis: int, behind: int = -1) -> int | None:
     """The axis of ``after`` that runs over the same numbers in the same order as ``axis`` of ``before``."""
     for other, size in enumerate(after):
-        if size == before[axis] and prod(after[other + 1 :]) == prod(before[axis + 1 :]):
+        if other > behind and size == before[axis] and prod(after[other + 1 :]) == prod(before[axis + 1 :]):
             return other
     return None
 
@@ -289,7 +304,7 @@ def _rows_columns(value: int | list[int]) -> list[int]:
 
 
 _RULES: Mapping[str, Callable[[Place], Sight]] = {
-    "conv2d": _convolution,
+    **dict.fromkeys(["conv2d", SUMMED], _convolution),
     **dict.fromkeys("max_pool2d avg_pool2d avg_pool3d max_pool2d_with_indices".split(), _pooling),
     **dict.fromkeys("adaptive_avg_pool2d adaptive_max_pool2d".split(), _adaptive),
     **dict.fromkeys("pad constant_pad_nd reflection_pad2d replication_pad2d".split(), _pad),
