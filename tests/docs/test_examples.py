@@ -34,22 +34,23 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(page: str) -> dict[str, Any]:
+def run(page: str, stand_in: str = STAND_IN) -> dict[str, Any]:
     """Run the Python examples of a page one after the other; what they leave behind."""
     names: dict[str, Any] = {}
     found = examples(ROOT / page, "python")
     for number, example in enumerate(found):
-        exec(compile(example.replace(MODEL, STAND_IN), f"{page}, example {number}", "exec"), names)
+        exec(compile(example.replace(MODEL, stand_in), f"{page}, example {number}", "exec"), names)
     assert found
     return names
 
 
 def test_readme(place: Path) -> None:
-    names = run("README.md")
+    names = run("README.md", "python:tests.docs.tiny:classify")
     assert (place / "atlas/site/index.html").is_file()
     assert len(names["atlas"].layers()) == len(CONVOLUTIONS)
     assert names["picture"].pixels.shape == (32, 32, 3)
     assert names["projection"].shape[2] == 3
+    assert names["found"].peak_box == (0, 0, 32, 32)
 
 
 def test_scan(place: Path) -> None:
@@ -76,6 +77,20 @@ def test_atlas_and_its_pages(place: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (place / "unit-12.png").is_file()
     assert f"features.29 {UNITS} units" in capsys.readouterr().out
     assert run("docs/how-to/pages.md")["summary"].index.is_file()
+
+
+def test_occlusion(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = run("docs/how-to/occlusion.md", "python:tests.docs.tiny:classify")
+    assert names["found"].target_grid.shape == (3, 3)
+    assert names["found"].layers[0].layer == "features.29"
+    assert names["rough"].exact.mean() <= 0.5
+    assert names["planned"].places == 3 * 3
+    with Image.open("figure.png") as figure:
+        assert figure.width > 2000
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed[:3]] == ["grey", "blur", "noise:1"]
+    assert printed[-2].startswith(f"{names['rough'].exact.mean()} of the places computed; error mean")
+    assert printed[-1].startswith(f"9 places in {names['planned'].groups} groups, gain ")
 
 
 def test_rules(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

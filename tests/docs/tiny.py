@@ -25,3 +25,10 @@ def build() -> nn.Module:
     network.add_module("features", nn.Sequential(*stages))
     network.preprocessing = Preprocessing(32, 32, None, "bilinear", (127.0,) * 3, (64.0,) * 3, stated=True)  # type: ignore[assignment]
     return network
+
+
+def classify() -> nn.Module:
+    """The same with a class output: as many classes as units."""
+    network = build()
+    network.add_module("head", nn.Sequential(nn.Flatten(), nn.Linear(UNITS, UNITS)))
+    return network
