@@ -90,7 +90,7 @@ def examine(spec: str, side: int) -> Row:
 def _examine(spec: str, side: int) -> Row:
     module = load_model(spec).module
     torch.manual_seed(0)
-    _stir(module, side)
+    stir(module, side)
     huge = sum(p.numel() for p in module.parameters()) > _HUGE
     module.to(torch.float32 if huge else torch.float64)
     image = torch.randn(1, 3, side, side).to(next(module.parameters()))
@@ -177,7 +177,7 @@ class _Eager(TorchFunctionMode):
         return None
 
 
-def _stir(module: nn.Module, side: int) -> None:
+def stir(module: nn.Module, side: int) -> None:
     """Random scales where the initial ones are all alike (often zero), and statistics that fit the maps."""
     with torch.no_grad():
         for parameter in module.parameters():
