@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from convscope.images import ImageSet
     from convscope.models import Model, Preprocessing, load_model
     from convscope.pipeline.build import Ask, build_atlas
+    from convscope.probes.occlusion import occlude
+    from convscope.probes.occlusion_map import OcclusionMap
     from convscope.units import UnitAddress
     from convscope.web.site import export_site
 
@@ -34,6 +36,7 @@ __all__ = [
     "ConvscopeError",
     "ImageSet",
     "Model",
+    "OcclusionMap",
     "Preprocessing",
     "Question",
     "UnitAddress",
@@ -43,6 +46,7 @@ __all__ = [
     "export_site",
     "layers",
     "load_model",
+    "occlude",
     "project",
     "scan",
 ]
@@ -53,6 +57,7 @@ _HOME = {
     "ConvscopeError": "errors",
     "ImageSet": "images",
     "Model": "models",
+    "OcclusionMap": "probes.occlusion_map",
     "Preprocessing": "models",
     "Question": "engine.scan",
     "UnitAddress": "units",
@@ -61,6 +66,7 @@ _HOME = {
     "export_site": "web.site",
     "layers": "engine.inspect",
     "load_model": "models",
+    "occlude": "probes.occlusion",
     "project": "engine.project",
     "scan": "engine.scan",
 }

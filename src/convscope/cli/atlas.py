@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convscope.cli.options import AsJson, Device, Layers, Method, ModelSpec, Unpool, Weights, load, split
+from convscope.cli.options import AsJson, Device, Layers, Method, ModelSpec, Unpool, Weights, check_apart, load, split
 
 if TYPE_CHECKING:
     from convscope.pipeline.build import Summary
@@ -65,7 +65,7 @@ def atlas(
     from convscope.pipeline.build import Ask, build_atlas
 
     keep_freed_memory()
-    _check_apart(images, output)
+    check_apart(images, output)
     source = ImageSet.open(images, background=_colour(background))
     source = source if limit is None else source.head(limit)
     loaded = load(model, weights, device)
@@ -84,14 +84,6 @@ def atlas(
         )
         index = _draw(summary.path, report) if pages else None
     _say(summary, index, as_json)
-
-
-def _check_apart(images: Path, output: Path) -> None:
-    """The pictures of an atlas among the images would be taken for images the next time."""
-    from convscope.errors import AtlasError
-
-    if images.is_dir() and output.resolve().is_relative_to(images.resolve()):
-        raise AtlasError(f"{output} lies in the image folder {images}; choose a place outside it with -o DIR")
 
 
 def _draw(path: Path, report: Any) -> Path:

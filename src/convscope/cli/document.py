@@ -27,7 +27,7 @@ Results go to standard output, progress and messages to standard error. Progress
 | 0 | done |
 | 1 | `coverage` found an op that is refused |
 | 2 | the request cannot be met: an error message says what was met, what was expected and what to do |
-| 130, 143 | stopped (Ctrl-C) or terminated; the same `atlas` command goes on from there |
+| 130, 143 | stopped (Ctrl-C) or terminated; the same `atlas` or `occlude` command goes on from there |
 
 With `--json`, an error of convscope's is also printed on standard output, as `{"error": …, "message": …}`.
 """
@@ -56,6 +56,23 @@ EXAMPLES = {
         "Writes a PNG: the projection on the left, what the model saw on the right. Prints the unit with the position "
         "that was taken, its activation, the method, the receptive window (top, left, bottom, right) in pixels of the "
         "model's input, and the value shown at full contrast. See [project](how-to/project.md).",
+    ),
+    "occlude": Example(
+        "convscope occlude torchvision:vgg16 owl.jpg -o owl --patch 32 --stride 16",
+        "Makes the folder `owl`: `figure.png` with the five panels of the paper's figure 7, `overlay.png`, the raw "
+        "numbers in `grids.npz`, and settings, digests, peak box and scores in `occlusion.json`. Given a folder of "
+        "images, makes a sub-folder for each; an image that cannot be read is listed as skipped. Finished images are "
+        "not repeated, and results of other settings are only replaced with `--overwrite`. See "
+        "[occlusion](how-to/occlusion.md).",
+    ),
+    "plan": Example(
+        "convscope plan torchvision:vgg16 --patch 16 --stride 8",
+        "Makes no files: lists the ops in the order in which `occlude` runs them, with the size of the map and of the "
+        "windows on it, and whether windows pay. A convolution with its rectifier is one op, under the rectifier's "
+        "address. All ops behind one cut are run on whole maps, so one *before the cut* or *behind the cut* goes with "
+        "the others although alone it would not; windows in brackets are not used. Predicted times are rough, and "
+        "only compared with each other. With `--measure` the sweep is run once, over noise, on the CPU. `--json` has "
+        "times in seconds. See [occlusion](how-to/occlusion.md#windows).",
     ),
     "layers": Example(
         "convscope layers torchvision:vgg16",

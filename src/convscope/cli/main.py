@@ -12,6 +12,8 @@ import typer
 
 from convscope.cli.atlas import atlas
 from convscope.cli.look import coverage, layers
+from convscope.cli.occlude import occlude
+from convscope.cli.plan import plan
 from convscope.cli.project import project
 from convscope.errors import ConvscopeError
 
@@ -25,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (atlas, project, layers, coverage):
+for command in (atlas, project, occlude, plan, layers, coverage):
     app.command()(command)
 
 

@@ -54,6 +54,16 @@ Unpool = Annotated[
         autocompletion=_starting(UNPOOLS),
     ),
 ]
+Patch = Annotated[
+    str | None,
+    typer.Option(
+        "--patch",
+        metavar="HxW",
+        help="Occluder, height and width or one side, in pixels of what the model sees: 16x24, 16; default a "
+        "fourteenth of the shorter side.",
+    ),
+]
+Stride = Annotated[int | None, typer.Option("--stride", help="Pixels between occluders; default half the patch.")]
 Device = Annotated[str, typer.Option("--device", help="Where the network runs: cpu, cuda, cuda:1, mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on standard output.")]
 
@@ -61,6 +71,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print a machine-readable s
 def split(text: str | None) -> list[str] | None:
     """``a,b`` as a list; None stays None."""
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def sides_of(patch: str | None) -> int | tuple[int, int] | None:
+    """``16`` or ``16x24`` as a side, or height and width; None stays None."""
+    if patch is None:
+        return None
+    sides = patch.lower().split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
+        raise typer.BadParameter(f"{patch!r} is no patch; write a side, such as 16, or height and width: 16x24")
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 
 
 def load(spec: str, weights: Path | None, device: str = "cpu") -> Model:
@@ -76,3 +96,11 @@ def load(spec: str, weights: Path | None, device: str = "cpu") -> Model:
         reason = str(error).splitlines()[0]
         raise ModelError(f"device {device!r} cannot be used: {reason}. Try --device cpu") from None
     return load_model(spec, weights=weights)
+
+
+def check_apart(images: Path, output: Path) -> None:
+    """Refuse an output inside the image folder: its pictures would be taken for images the next time."""
+    from convscope.errors import AtlasError
+
+    if images.is_dir() and output.resolve().is_relative_to(images.resolve()):
+        raise AtlasError(f"{output} lies in the image folder {images}; choose a place outside it with -o DIR")

@@ -26,7 +26,12 @@ out = Console(highlight=False, markup=False, emoji=False)
 if not out.is_terminal:
     out.width = _WIDE
 
-STAGES = {"scan": ("scanning", "images"), "project": ("projecting", "units"), "pages": ("drawing", "pages")}
+STAGES = {
+    "scan": ("scanning", "images"),
+    "project": ("projecting", "units"),
+    "pages": ("drawing", "pages"),
+    "occlude": ("occluding", "places"),
+}
 
 
 class _Speed(ProgressColumn):

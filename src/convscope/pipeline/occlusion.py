@@ -1,0 +1,272 @@
+"""From a model and images to a folder per image: figure 7, raw grids, an overlay, and what they were made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from convscope.atlas.reader import Atlas
+from convscope.atlas.tiles import crop, unit_tiles
+from convscope.display import Picture, fit, to_png, to_rgb
+from convscope.engine.graphs import digest_of, graph_of
+from convscope.errors import AtlasMismatchError, ImageError, ImageSetError, SettingError
+from convscope.images import ImageSet
+from convscope.models import Model
+from convscope.pipeline.occlusion_facts import facts_of, grids_npz
+from convscope.probes.deletion import scores
+from convscope.probes.fills import View, fill_name
+from convscope.probes.grid import Grid, Patch, make_grid
+from convscope.probes.occlusion import chosen_layers, occlude
+from convscope.probes.occlusion_map import LayerResponse, OcclusionMap
+from convscope.probes.overlay import overlay
+from convscope.probes.refine import Approximate
+from convscope.probes.targets import PREDICTED, TargetSpec
+from convscope.render_occlusion import TILE, Examples, figure_png
+from convscope.version import installed_version
+
+FACTS = "occlusion.json"
+"""Written last: a folder that has it is whole."""
+TRUE = "true"
+"""The target that stands for the image's own label."""
+
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class OcclusionAsk:
+    """What is asked of each image; see ``occlude``. ``target`` may also be ``true``: the image's own label."""
+
+    patch: Patch | None = None
+    stride: int | tuple[int, int] | None = None
+    fill: str = "grey"
+    target: TargetSpec = PREDICTED
+    layers: tuple[str, ...] | None = None
+    method: str = "auto"
+    approximate: Approximate | None = None
+    scores: bool = True
+
+
+@dataclass(frozen=True)
+class OcclusionSummary:
+    """The folders that were written or found finished, and the images that were left out, each with its reason."""
+
+    folders: tuple[Path, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+
+def occlude_images(
+    model: Model,
+    images: ImageSet,
+    output: str | Path,
+    ask: OcclusionAsk,
+    *,
+    atlas: Atlas | None = None,
+    device: str = "cpu",
+    overwrite: bool = False,
+    report: Report = lambda stage, done, total: None,  # noqa: ARG005
+) -> OcclusionSummary:
+    """Occlude every image, in its own sub-folder of ``output`` if the set has several; finished ones are kept.
+
+    ``atlas`` gives the top images of the strongest map for panel (c). Raises AtlasMismatchError for an atlas of another
+    model, SettingError for a folder that holds another run, and ImageSetError if no image can be used.
+    """
+    grid = make_grid((model.preprocessing.height, model.preprocessing.width), ask.patch, ask.stride)
+    chosen = [layer.address for layer in chosen_layers(graph_of(model, device), ask.layers)]
+    ask = replace(ask, layers=tuple(chosen))
+    if atlas is not None:
+        _check_atlas(atlas, model, chosen)
+    places = grid.shape[0] * grid.shape[1]
+    folders, skipped = [], []
+    for index, name in enumerate(images.names):
+        folder = Path(output) if len(images) == 1 else Path(output) / _folder_name(index, name)
+        job = _Job(model, images, index, ask, grid, atlas, device)
+        try:
+            _write_image(job, folder, overwrite, _part(report, index, places, len(images)))
+            folders.append(folder)
+        except ImageError as error:
+            skipped.append((name, str(error)))
+    if not folders:
+        raise ImageSetError(f"no image of {images.name} can be used; {skipped[0][0]}: {skipped[0][1]}")
+    return OcclusionSummary(tuple(folders), tuple(skipped))
+
+
+def _part(report: Report, index: int, places: int, images: int) -> Callable[[int, int], None]:
+    return lambda done, _: report("occlude", index * places + done, images * places)
+
+
+@dataclass(frozen=True)
+class _Job:
+    model: Model
+    images: ImageSet
+    index: int
+    ask: OcclusionAsk
+    grid: Grid
+    atlas: Atlas | None
+    device: str
+
+    @property
+    def name(self) -> str:
+        """The image's name in its set."""
+        return self.images.names[self.index]
+
+
+def _write_image(job: _Job, folder: Path, overwrite: bool, progress: Callable[[int, int], None]) -> None:
+    picture = job.images.read(job.index)
+    target = _target(job)
+    asked = _asked(job, target, job.model.preprocessing.view(picture))
+    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    if _finished(folder, key, overwrite):
+        progress(job.grid.shape[0] * job.grid.shape[1], 0)
+        return
+    started = time.perf_counter()
+    ask = job.ask
+    found = occlude(
+        job.model,
+        picture,
+        ask.patch,
+        ask.stride,
+        ask.fill,
+        target=target,
+        layers=ask.layers,
+        method=ask.method,
+        approximate=ask.approximate,
+        device=job.device,
+        report=progress,
+    )
+    seconds = {"occlusion": round(time.perf_counter() - started, 3)}
+    scored = scores(job.model, picture, found, device=job.device) if ask.scores else None
+    examples = [None if job.atlas is None else _examples(job.atlas, found, layer) for layer in found.layers]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FACTS).unlink(missing_ok=True)
+    _write(folder / "grids.npz", grids_npz(found, scored))
+    _write(folder / "overlay.png", to_png(overlay(found.view, found.grid.spread(found.drop))))
+    _write(folder / "figure.png", figure_png(found, f"{job.name}: {found.target.quantity}", examples))
+    seconds["all"] = round(time.perf_counter() - started, 3)
+    facts = {"key": key, **asked, **facts_of(found, scored), "seconds": seconds, "made_with": _versions()}
+    _write(folder / FACTS, (json.dumps(facts, indent=1, allow_nan=False) + "\n").encode())
+
+
+def _target(job: _Job) -> TargetSpec:
+    """The target of one image; raises ImageError for an image whose label is no class of the model."""
+    if job.ask.target != TRUE:
+        return job.ask.target
+    label = job.images.labels[job.index]
+    if label is None or label not in job.model.classes:
+        raise ImageError(
+            f"its label {label!r} is not among the model's {len(job.model.classes)} class names, so there is no true "
+            "class to watch; name folders (or labels) after classes, or choose a target"
+        )
+    return label
+
+
+def _asked(job: _Job, target: TargetSpec, view: View) -> dict[str, Any]:
+    """All that decides the result, for the record and to recognise it."""
+    ask, grid = job.ask, job.grid
+    return {
+        "model": {
+            "spec": job.model.spec,
+            "weights_digest": job.model.digest,
+            "digest": digest_of(job.model),
+            "preprocessing": repr(job.model.preprocessing),
+        },
+        "image": {
+            "name": job.name,
+            "label": job.images.labels[job.index],
+            "seen": list(view.shape),
+            "seen_sha256": hashlib.sha256(view.tobytes()).hexdigest(),
+        },
+        "settings": {
+            "patch": list(grid.mask.shape),
+            "mask_sha256": None if grid.mask.all() else hashlib.sha256(grid.mask.tobytes()).hexdigest(),
+            "rows": list(grid.rows),
+            "columns": list(grid.columns),
+            "fill": fill_name(ask.fill),
+            "target": target if isinstance(target, str | int) else str(target),
+            "layers": list(ask.layers or ()),
+            "method": ask.method,
+            "approximate": None if ask.approximate is None else asdict(ask.approximate),
+            "scores": ask.scores,
+            "atlas": None if job.atlas is None else job.atlas.manifest.key,
+        },
+    }
+
+
+_SAME = 5.0
+"""Mean difference in pixel values below which a stored picture, perhaps a JPEG, is taken for the image itself."""
+
+
+def _examples(atlas: Atlas, found: OcclusionMap, layer: LayerResponse) -> Examples | None:
+    """The unit's top images in an atlas, but this one: their projections, or patches where none are kept."""
+    kept = set(atlas.pictured())
+    tops = [row for row in atlas.top(layer.layer, layer.unit) if row.image in kept]
+    pictures = {row.rank: atlas.picture(row.image) for row in tops}
+    tops = [row for row in tops if not _same(pictures[row.rank], found.view)]
+    projections = atlas.projections(layer.layer, layer.unit)
+    source = atlas.manifest.data.name
+    if not tops:
+        return None
+    if projections:
+        return Examples(tuple(unit_tiles(tops, projections, TILE)), f"others: top of {source}")
+    patches: tuple[Picture, ...] = tuple(fit(crop(to_rgb(pictures[row.rank]), row), TILE) for row in tops)
+    return Examples(patches, f"others: patches, top of {source}")
+
+
+def _same(picture: View, view: View) -> bool:
+    if picture.shape != view.shape:
+        return False
+    return float(np.abs(picture.astype(np.int16) - view).mean()) < _SAME
+
+
+def _check_atlas(atlas: Atlas, model: Model, layers: list[str]) -> None:
+    if atlas.manifest.model.digest != digest_of(model):
+        raise AtlasMismatchError(
+            f"the atlas in {atlas.path} was made from {atlas.manifest.model.spec} with other weights, ops or "
+            "preprocessing than this model, so its units are not this model's. Give an atlas of this model, or none"
+        )
+    for address in layers:
+        atlas.layer(address)
+
+
+def _finished(folder: Path, key: str, overwrite: bool) -> bool:
+    """Whether the folder holds this very result; raises SettingError if it holds another one."""
+    try:
+        written = json.loads((folder / FACTS).read_text(encoding="utf-8"))["key"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return False
+    if written != key and not overwrite:
+        raise SettingError(
+            f"{folder} holds an occlusion of another image, model or settings; choose another folder with -o, or give "
+            "--overwrite"
+        )
+    return bool(written == key)
+
+
+def _folder_name(index: int, name: str) -> str:
+    """A name for an image's folder: the number keeps apart what is alike once made safe."""
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(name).stem)[:60]
+    return f"{index:04d}-{safe}"
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "convscope": installed_version(),
+        "torch": torch.__version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

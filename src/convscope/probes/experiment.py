@@ -1,0 +1,164 @@
+"""One occlusion experiment, made ready: everything that is fixed for an image, and what is measured at a place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from convscope.engine.changed import Changed, Read, sums, value_at, whole
+from convscope.engine.layers import Layer, find_layers
+from convscope.engine.occluders import Occluders
+from convscope.engine.sweep import sweep
+from convscope.errors import AddressError, NumberError, SettingError
+from convscope.graph.opgraph import OpGraph
+from convscope.probes.targets import Outputs, Target
+from convscope.units import UnitAddress
+
+TARGET, LABEL, LABEL_PROBABILITY = "target", "label", "label_probability"
+Measured = Mapping[str, NDArray[Any]]
+"""Name of a quantity to its numbers, one per place asked for, in that order."""
+Report = Callable[[int], None]
+"""Told how many places are done."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How outputs become probabilities, and the target a number: ``node`` is read by ``read``, then scored."""
+
+    outputs: Outputs
+    are_probabilities: bool
+    node: str
+    read: Read
+    score: Callable[[Tensor], Tensor]
+
+    def probabilities(self, output: Tensor) -> Tensor:
+        """Float (n, classes): the softmax of the output, or the output itself where it already is that."""
+        return output.float() if self.are_probabilities else output.float().softmax(1)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Measures at places of the occluder; ``maps`` are the (node, unit) whose sums are wanted."""
+
+    graph: OpGraph
+    image: Tensor
+    occluders: Occluders
+    reading: Reading
+    maps: tuple[tuple[str, int], ...]
+
+    def measure(self, places: Sequence[int], report: Report) -> Measured:
+        """The quantities at ``places``; raises NumberError where the target is NaN or infinite."""
+        reads: dict[str, tuple[str, Read]] = {TARGET: (self.reading.node, self.reading.read)}
+        reads |= {sums_of(number): (node, sums) for number, (node, _) in enumerate(self.maps)}
+        if self.reading.outputs.count:
+            reads["output"] = (self.graph.output, whole)
+        found: dict[str, NDArray[Any]] = {}
+        where = {place: row for row, place in enumerate(places)}
+        done = 0
+        for answers in sweep(self.graph, self.image, self.occluders, reads, places):
+            rows = [where[place] for place in answers.places]
+            for name, values in self._numbers(answers.values).items():
+                numbers = values.cpu().numpy()
+                found.setdefault(name, np.zeros(len(places), numbers.dtype))[rows] = numbers
+            done += len(rows)
+            report(done)
+        if not np.isfinite(found[TARGET]).all():
+            raise NumberError("the target is NaN or infinite under an occluder. Look for NaN in the weights")
+        return found
+
+    def _numbers(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        found = {TARGET: self.reading.score(values[TARGET]).float()}
+        for number, (_, unit) in enumerate(self.maps):
+            found[sums_of(number)] = values[sums_of(number)][:, unit].float()
+        if "output" in values:
+            best = self.reading.probabilities(values["output"]).max(1)
+            found |= {LABEL: best.indices, LABEL_PROBABILITY: best.values}
+        return found
+
+
+def sums_of(number: int) -> str:
+    """The name under which the sums of the map ``number`` are measured."""
+    return f"sums {number}"
+
+
+def outputs_of(graph: OpGraph, output: Tensor, names: tuple[str, ...]) -> tuple[Outputs, bool]:
+    """The classes of a network by its output for one image, and whether that already is a row of probabilities."""
+    if output.dim() != 2 or output.shape[1] < 2 or not output.is_floating_point():
+        return Outputs(0, (), None), False
+    if not bool(output.isfinite().all()):
+        raise NumberError(
+            f"{graph.by_name[graph.output].where()} is NaN or infinite for the unoccluded image. Look for NaN in the "
+            "weights, and check how the model is normalised"
+        )
+    count = output.shape[1]
+    ready = bool((output >= 0).all()) and abs(float(output.sum()) - 1) < _SUM_IS_ONE
+    return Outputs(count, names if len(names) == count else (), int(output.argmax())), ready
+
+
+_SUM_IS_ONE = 1e-4
+
+
+def reading_of(graph: OpGraph, target: Target, outputs: Outputs, ready: bool) -> Reading:
+    """How to read a target off the graph; raises AddressError for a unit that is not there."""
+    if target.unit is not None:
+        node, read = _unit(graph, target.unit)
+        return Reading(outputs, ready, node, read, lambda values: values)
+    reading = Reading(outputs, ready, graph.output, whole, lambda values: values)
+    score = _called(target) if target.function else _summed(reading, target.classes)
+    return Reading(outputs, ready, graph.output, whole, score)
+
+
+def _summed(reading: Reading, classes: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    return lambda output: reading.probabilities(output)[:, list(classes)].sum(1)
+
+
+def _called(target: Target) -> Callable[[Tensor], Tensor]:
+    def score(output: Tensor) -> Tensor:
+        assert target.function is not None
+        values = target.function(output)
+        if not isinstance(values, Tensor) or values.shape != output.shape[:1]:
+            met = list(values.shape) if isinstance(values, Tensor) else type(values).__name__
+            raise SettingError(
+                f"the target {target.name} gave {met} for an output of shape {list(output.shape)}; "
+                f"expected a tensor of shape [{len(output)}], one number per image"
+            )
+        return values.detach()
+
+    return score
+
+
+def _unit(graph: OpGraph, address: UnitAddress) -> tuple[str, Read]:
+    (layer,) = find_layers(graph, [address.layer])
+    if not 0 <= address.unit < layer.units:
+        raise AddressError(f"layer {layer.address!r} has units 0 to {layer.units - 1}, not {address.unit}")
+    if address.position is None:
+        return layer.node, _largest(address.unit)
+    y, x = address.position
+    if not (0 <= y < layer.height and 0 <= x < layer.width):
+        raise AddressError(
+            f"layer {layer.address!r} has {layer.height} rows and {layer.width} columns; {y},{x} is outside"
+        )
+    return layer.node, value_at(address.unit, y, x)
+
+
+def _largest(unit: int) -> Read:
+    def read(base: Tensor, changed: Changed) -> Tensor:
+        return whole(base, changed)[:, unit].flatten(1).amax(1)
+
+    return read
+
+
+def strongest_map(value: Tensor, layer: Layer) -> tuple[int, tuple[int, int]]:
+    """The unit with the largest activation of a layer's (1, units, height, width), and where it is."""
+    if not bool(value.isfinite().all()):
+        raise NumberError(
+            f"layer {layer.address!r} gives NaN or infinity for the unoccluded image. Look for NaN in the weights, and "
+            "check how the model is normalised"
+        )
+    unit, place = divmod(int(value[0].flatten().argmax()), layer.height * layer.width)
+    return unit, divmod(place, layer.width)

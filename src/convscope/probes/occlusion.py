@@ -1,0 +1,268 @@
+"""Occlusion: a network's answers while a patch is slid over the image (Zeiler & Fergus 2013, section 4.2, figure 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict, Unpack, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from convscope.engine.changed import Changed
+from convscope.engine.graphs import graph_of
+from convscope.engine.layers import Layer, find_layers
+from convscope.engine.layers import layers as default_layers
+from convscope.engine.occluders import Occluders
+from convscope.engine.project import Way, project_units, window_of
+from convscope.engine.trace import Trace, trace
+from convscope.errors import AddressError, ModelError, NumberError
+from convscope.graph.opgraph import OpGraph
+from convscope.models import Model
+from convscope.probes.experiment import (
+    LABEL,
+    LABEL_PROBABILITY,
+    TARGET,
+    Experiment,
+    Reading,
+    outputs_of,
+    reading_of,
+    strongest_map,
+    sums_of,
+)
+from convscope.probes.fills import fill_name, fill_picture
+from convscope.probes.grid import Grid, Patch, make_grid
+from convscope.probes.occlusion_map import ErrorEstimate, Labels, LayerResponse, OcclusionMap
+from convscope.probes.refine import Approximate, refine
+from convscope.probes.targets import PREDICTED, Target, TargetSpec, find_target
+from convscope.rules.coverage import coverage
+
+Picture = NDArray[np.uint8]
+Progress = Callable[[int, int], None]
+"""(places done, places in all); in approximate mode the second is the most that it can become."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A network under observation for one view: its graph, the view as its input, all its values, and the target."""
+
+    graph: OpGraph
+    recorded: Trace
+    image: torch.Tensor
+    view: Picture
+    target: Target
+    reading: Reading
+    unoccluded: float
+
+
+def watch(model: Model, picture: Picture, target: TargetSpec, layers: Sequence[str], device: str) -> Watched:
+    """Run the unoccluded picture and resolve the target; raises the errors of ``occlude``."""
+    _check(model)
+    graph = graph_of(model, device)
+    view = model.preprocessing.view(np.asarray(picture))
+    image = model.preprocessing.normalise(torch.from_numpy(view)[None]).to(device)
+    recorded = trace(graph, image, graph.output, *layers)
+    outputs, ready = outputs_of(graph, recorded.values[graph.output], model.classes)
+    found = find_target(target, outputs)
+    reading = reading_of(graph, found, outputs, ready)
+    if reading.node not in recorded.values:
+        recorded = trace(graph, image, graph.output, *layers, reading.node)
+    value = recorded.values[reading.node]
+    unoccluded = float(reading.score(reading.read(value, Changed(value)))[0])
+    if not np.isfinite(unoccluded):
+        raise NumberError(f"the target {found.name} is {unoccluded} without an occluder. Look for NaN in the weights")
+    return Watched(graph, recorded, image, view, found, reading, unoccluded)
+
+
+class Options(TypedDict, total=False):
+    """Settings of ``occlude`` that are given by name."""
+
+    target: TargetSpec
+    """What is watched; default ``predicted``."""
+    layers: Sequence[str] | None
+    """Layers whose strongest map is summed and projected; default None: the last."""
+    method: str
+    """How it is projected; default ``auto``."""
+    approximate: Approximate | None
+    """Measure some places and interpolate the others; default None: measure all."""
+    device: str
+    """Where the network runs; default ``cpu``."""
+    report: Progress
+    """Told of progress."""
+
+
+@dataclass(frozen=True)
+class _Settings:
+    patch: Patch | None
+    stride: int | tuple[int, int] | None
+    fill: str | Picture
+    target: TargetSpec = PREDICTED
+    layers: Sequence[str] | None = None
+    method: str = "auto"
+    approximate: Approximate | None = None
+    device: str = "cpu"
+    report: Progress = lambda done, total: None  # noqa: ARG005
+
+
+@overload
+def occlude(
+    model: Model,
+    image: Picture,
+    patch: Patch | None = None,
+    stride: int | tuple[int, int] | None = None,
+    fill: str | Picture = "grey",
+    **options: Unpack[Options],
+) -> OcclusionMap: ...
+@overload
+def occlude(
+    model: Model,
+    image: Sequence[Picture],
+    patch: Patch | None = None,
+    stride: int | tuple[int, int] | None = None,
+    fill: str | Picture = "grey",
+    **options: Unpack[Options],
+) -> tuple[OcclusionMap, ...]: ...
+def occlude(
+    model: Model,
+    image: Picture | Sequence[Picture],
+    patch: Patch | None = None,
+    stride: int | tuple[int, int] | None = None,
+    fill: str | Picture = "grey",
+    **options: Unpack[Options],
+) -> OcclusionMap | tuple[OcclusionMap, ...]:
+    """Slide an occluder over a picture, uint8 (height, width, channels) of any size, and watch ``target``.
+
+    Several pictures give as many maps. ``patch`` (a side, (height, width), or a bool mask; default a fourteenth of the
+    shorter side), ``stride`` (default half the patch) and ``fill`` are in pixels of what the model sees. For each of
+    ``layers`` the strongest map of the unoccluded image is summed at each place and projected. Options: ``target``,
+    ``layers``, ``method``, ``approximate``, ``device``, ``report``, see ``Options``. Raises SettingError, AddressError,
+    ImageError, NumberError, ModelError and CoverageError.
+    """
+    asked = _Settings(patch, stride, fill, **options)
+    if isinstance(image, np.ndarray):
+        return _occlude(model, image, asked, asked.report)
+    pictures = list(image)
+    shares = [_share(asked.report, number, len(pictures)) for number in range(len(pictures))]
+    return tuple(_occlude(model, picture, asked, share) for picture, share in zip(pictures, shares, strict=True))
+
+
+def _share(report: Progress, number: int, count: int) -> Progress:
+    # All pictures of a call have the same grid, so a picture is an equal share of the work.
+    return lambda done, total: report(number * total + done, count * total)
+
+
+def _occlude(model: Model, picture: Picture, asked: _Settings, report: Progress) -> OcclusionMap:
+    _check(model)
+    chosen = chosen_layers(graph_of(model, asked.device), asked.layers)
+    size = (model.preprocessing.height, model.preprocessing.width)
+    grid = make_grid(size, asked.patch, asked.stride)
+    seen = watch(model, picture, asked.target, [layer.node for layer in chosen], asked.device)
+    fill = fill_picture(asked.fill, seen.view, model.preprocessing)
+    shown = model.preprocessing.normalise(torch.from_numpy(fill)[None]).to(asked.device)
+    occluders = Occluders(grid.rows, grid.columns, torch.from_numpy(grid.mask).to(asked.device), shown)
+    responses, notes = _responses(seen, chosen, asked.method)
+    maps = tuple((layer.node, response.unit) for layer, response in zip(chosen, responses, strict=True))
+    experiment = Experiment(seen.graph, seen.image, occluders, seen.reading, maps)
+    grids, exact, error = _measure(experiment, grid, asked.approximate, report)
+    return OcclusionMap(
+        view=seen.view,
+        fill=fill,
+        fill_name=fill_name(asked.fill),
+        grid=grid,
+        target=seen.target,
+        unoccluded=seen.unoccluded,
+        target_grid=grids[TARGET],
+        outputs=seen.reading.outputs,
+        labels=Labels(grids[LABEL], grids[LABEL_PROBABILITY]) if LABEL in grids else None,
+        layers=tuple(replace(response, sums=grids[sums_of(n)]) for n, response in enumerate(responses)),
+        exact=exact,
+        error=error,
+        notes=(*model.notes, *notes, *_remarks(seen, grid, error)),
+    )
+
+
+def _measure(
+    experiment: Experiment, grid: Grid, approximate: Approximate | None, report: Progress
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_], ErrorEstimate | None]:
+    total = grid.shape[0] * grid.shape[1]
+    if approximate is None:
+        found = experiment.measure(range(total), lambda done: report(done, total))
+        grids = {name: values.reshape(grid.shape) for name, values in found.items()}
+        return grids, np.ones(grid.shape, np.bool_), None
+    counted = [0]
+
+    def measure(places: Sequence[int]) -> Any:
+        before = counted[0]
+        counted[0] += len(places)
+        return experiment.measure(places, lambda done: report(before + done, total))
+
+    refined = refine(measure, grid.shape, approximate)
+    report(total, total)
+    return refined.grids, refined.exact, refined.error
+
+
+def _responses(seen: Watched, chosen: Sequence[Layer], method: str) -> tuple[list[LayerResponse], tuple[str, ...]]:
+    """Each layer's strongest map without an occluder, and its projection; the sums are filled in later."""
+    responses, notes = [], []
+    for layer in chosen:
+        value = seen.recorded.values[layer.node]
+        unit, (y, x) = strongest_map(value, layer)
+        covered = coverage(seen.graph, [layer.node], method)
+        projection = None
+        if bool((value[0, unit] < 0).any()):
+            notes.append(
+                f"the map {layer.address}:{unit} has negative values, which count in its sums: it is not rectified"
+            )
+        if covered.refused:
+            use = covered.refused[0]
+            notes.append(f"no projection of {layer.address}: {use.op} at {use.address} has no rule ({use.reason})")
+        else:
+            (projection,) = project_units(seen.recorded, layer, [(unit, y, x)], Way(covered.method))
+        responses.append(
+            LayerResponse(
+                layer=layer.address,
+                unit=unit,
+                peak=float(value[0, unit, y, x]),
+                position=(y, x),
+                window=window_of(layer, y, x, seen.view.shape[:2]),
+                unoccluded=float(value[0, unit].sum()),
+                sums=np.zeros((0, 0), np.float32),
+                method=None if projection is None else covered.method,
+                projection=projection,
+            )
+        )
+    return responses, tuple(notes)
+
+
+def chosen_layers(graph: OpGraph, addresses: Sequence[str] | None) -> tuple[Layer, ...]:
+    """The layers with these addresses; None is the last default layer. Raises AddressError."""
+    if addresses is not None:
+        return find_layers(graph, addresses)
+    found = default_layers(graph)
+    if not found:
+        raise AddressError(
+            "this model has no convolution whose result is a feature map to sum up; name one with layers "
+            "(`convscope layers MODEL --all` lists them)"
+        )
+    return found[-1:]
+
+
+def _remarks(seen: Watched, grid: Grid, error: ErrorEstimate | None) -> list[str]:
+    notes = []
+    if seen.reading.are_probabilities:
+        notes.append("the output already is a row of probabilities and was taken as it is, without softmax")
+    if np.isnan(grid.spread(np.zeros(grid.shape))).any():
+        notes.append("no occluder covers some pixels: the stride is larger than the patch, or the mask has gaps")
+    if error is not None:
+        notes.append(f"approximate: values between computed places are interpolated; error of the target: {error}")
+    return notes
+
+
+def _check(model: Model) -> None:
+    training = [name or "the model itself" for name, part in model.module.named_modules() if part.training]
+    if training:
+        raise ModelError(
+            f"the model is in training mode ({training[0]}, {len(training)} modules in all), where dropout and batch "
+            "statistics make its answers random. Call model.module.eval() first"
+        )
