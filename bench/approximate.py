@@ -11,7 +11,8 @@ map is noise, so that only the speed means something; give a network with weight
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -34,28 +35,31 @@ def agreement(near: Any, exact: Any) -> str:
     return f"{off.max():.1e} | {off.mean():.1e} | {np.ptp(other):.1e} | {correlation:.4f} | {same}"
 
 
-def bench(spec: str, patch: int, stride: int, sample: int, rounds: int) -> str:
-    """One row of the table."""
+def bench(spec: str, patch: int, stride: int, sample: int, rounds: int, budgets: Sequence[float]) -> Iterator[str]:
+    """A row of the table for each budget."""
     # By name, so that this module can be read where the experiments are not installed.
     occlude = import_module("convscope.probes.occlusion").occlude
-    approximate = import_module("convscope.probes.refine").Approximate()
+    settings = import_module("convscope.probes.refine").Approximate
     model = load_model(spec)
     picture: NDArray[np.uint8] = import_module("skimage.data").chelsea()
     loop = bare(task_of(model, patch, stride, sample))
-    running: dict[str, Callable[[], Any]] = {
-        "bare": loop.run,
-        "exact": lambda: occlude(model, picture, patch, stride),
-        "near": lambda: occlude(model, picture, patch, stride, approximate=approximate),
-    }
-    exact, near = running["exact"](), running["near"]()
+
+    def near(budget: float) -> Any:
+        return occlude(model, picture, patch, stride, approximate=settings(tolerance=0.0, budget=budget))
+
+    exact = occlude(model, picture, patch, stride)
+    running: dict[str, Callable[[], Any]] = {"bare": loop.run, "exact": lambda: occlude(model, picture, patch, stride)}
+    running |= {str(budget): partial(near, budget) for budget in budgets}
     times = alternate(running, rounds, warmup=0)
-    more = near.exact.size / loop.places
-    gains = {name: ratio(times["bare"], times[name]) * more for name in ("exact", "near")}
-    return (
-        f"| {spec} | {near.exact.size} | {near.exact.mean():.0%} | {times['bare'].median * more:.1f} "
-        f"| {times['exact'].median:.1f} | {times['near'].median:.1f} | {gains['exact']:.1f} "
-        f"| {gains['near']:.1f} | {agreement(near, exact)} |"
-    )
+    more = exact.exact.size / loop.places
+    for budget in budgets:
+        found = near(budget)
+        gains = [ratio(times["bare"], times[name]) * more for name in ("exact", str(budget))]
+        seconds = (times["bare"].median * more, times["exact"].median, times[str(budget)].median)
+        yield (
+            f"| {spec} | {exact.exact.size} | {found.exact.mean():.0%} | {' | '.join(f'{s:.1f}' for s in seconds)} "
+            f"| {gains[0]:.1f} | {gains[1]:.1f} | {agreement(found, exact)} |"
+        )
 
 
 def main() -> None:
@@ -65,6 +69,7 @@ def main() -> None:
     parser.add_argument("--stride", type=int, default=8)
     parser.add_argument("--sample", type=int, default=96, help="places of the bare loop")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--budgets", nargs="+", type=float, default=[0.15, 0.3], help="parts of the places to compute")
     options = parser.parse_args()
     print(prepare_process())
     print(
@@ -73,7 +78,8 @@ def main() -> None:
     )
     print("|" + "---|" * 13)
     for spec in options.specs:
-        print(bench(spec, options.patch, options.stride, options.sample, options.rounds), flush=True)
+        for row in bench(spec, options.patch, options.stride, options.sample, options.rounds, options.budgets):
+            print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -31,20 +31,23 @@ def dense(m: Any, x: Tensor) -> Tensor:
 def excited(m: Any, x: Tensor) -> Tensor:
     y = F.silu(m.stem(x))
     gate = m.gate(m.a(y).mean((2, 3), keepdim=True)).sigmoid()
-    return torch.as_tensor(m.b(y * gate))
+    result: Tensor = m.b(y * gate)
+    return result
 
 
 def beside(m: Any, x: Tensor) -> Tensor:
     """A gate reads a map that a fused sum is written over, by 1 x 1 convolutions that leave windows as they are."""
     y = F.relu(m.stem(x))
     gate = (y.mean((2, 3), keepdim=True).tanh() * 2).abs().tanh()
-    return torch.as_tensor(m.c(F.relu(m.b(F.relu(m.a(y))) + y)) * gate)
+    result: Tensor = m.c(F.relu(m.b(F.relu(m.a(y))) + y)) * gate
+    return result
 
 
 def shuffled(m: Any, x: Tensor) -> Tensor:
     y = m.stem(x)
     mixed = y.view(y.shape[0], 2, 2, *y.shape[2:]).transpose(1, 2).reshape(y.shape[0], -1, *y.shape[2:])
-    return torch.as_tensor(mixed + mixed.flip(3))
+    result: Tensor = mixed + mixed.flip(3)
+    return result
 
 
 NETS: dict[str, Any] = {

@@ -53,10 +53,13 @@ BLOCKS: Mapping[str, Callable[[], nn.Module]] = {
     ),
     "shuffled": lambda: Net(shuffled),
     "linear": lambda: Net(permuted_linear, linear=nn.Linear(4, 4)),
+    "excited everywhere": lambda: Net(
+        lambda m, x: x * m.fc(x.mean((2, 3), keepdim=True)).sigmoid().expand_as(x), fc=conv(1)
+    ),
     "excited": lambda: Net(lambda m, x: x * m.fc(x.mean((2, 3), keepdim=True)).sigmoid(), fc=conv(1)),
     "group norm": lambda: nn.GroupNorm(2, 4),
 }
-GATED = {"excited", "group norm"}
+GATED = {"excited", "excited everywhere", "group norm"}
 
 chains = st.lists(st.sampled_from(sorted(BLOCKS)), min_size=1, max_size=4)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import prod
 
@@ -68,21 +69,24 @@ def find_route(
     mask: tuple[int, int],
     machine: Machine,
     windows: bool | None = None,
+    wanted: NDArray[np.bool_] | None = None,
 ) -> Route:
     """The fastest way, by prediction, for a mask of this size at every crossing of ``rows`` and ``columns``.
 
-    ``windows``: True puts the cut behind the last op that can run on windows, False before the first.
+    ``windows``: True puts the cut behind the last op that can run on windows, False before the first. ``wanted``, bool
+    (rows, columns): only these places are asked for.
     """
+    asked = np.ones((len(rows), len(columns)), np.bool_) if wanted is None else wanted
     lines = _extents(net, rows, mask[0], 0), _extents(net, columns, mask[1], 1)
     strides = {f.stride for s in sights(net.graph).values() if s.fields is not None for f in s.fields}
 
     def best(questions: Iterable[tuple[int, int]]) -> tuple[int, int]:
-        costs = {q: _Candidate(net, lines, _classes(lines, *q), machine).total(windows) for q in questions}
+        costs = {q: _Candidate(net, lines, _classes(lines, *q), asked, machine).total(windows) for q in questions}
         return min(costs, key=lambda q: costs[q])
 
     stride, _ = best((stride, _BANDS[1]) for stride in sorted(strides))
     chosen = best((stride, bands) for bands in _BANDS)
-    return _Candidate(net, lines, _classes(lines, *chosen), machine).route(windows)
+    return _Candidate(net, lines, _classes(lines, *chosen), asked, machine).route(windows)
 
 
 def _extents(net: Network, starts: Sequence[int], size: int, axis: int) -> dict[str, Extent]:
@@ -114,6 +118,7 @@ class _Candidate:
     net: Network
     lines: Lines
     classes: Classes
+    wanted: NDArray[np.bool_]
     machine: Machine
 
     def total(self, windows: bool | None) -> float:
@@ -144,7 +149,13 @@ class _Candidate:
 
     @property
     def _places(self) -> int:
-        return sum(map(len, self.classes[0])) * sum(map(len, self.classes[1]))
+        return int(self.wanted.sum())
+
+    @cached_property
+    def _counts(self) -> Numbers:
+        """Places of each group."""
+        rows, columns = self.classes
+        return np.array([[self.wanted[np.ix_(r, c)].sum() for c in columns] for r in rows], np.float64)
 
     def _seconds(self, each: Work) -> float:
         return self.machine.seconds(each) * self._places
@@ -164,7 +175,7 @@ class _Candidate:
             return self._on_maps(node)
         op = self.net.ops[node.name]
         heights, widths = (self._sizes(node.name, axis) for axis in (0, 1))
-        counts = np.outer(*(np.array([len(which) for which in classes]) for classes in self.classes))
+        counts = self._counts
         area = np.outer(heights, widths)
         position = op.shape(1, (1, 1))
         values = area * prod(position)
@@ -207,6 +218,8 @@ class _Candidate:
     def _groups(self, kept: frozenset[str]) -> Iterator[Group]:
         net = self.net
         for rows, columns in product(*self.classes):
+            if not self.wanted[np.ix_(rows, columns)].any():
+                continue
             spans = {}
             for name in kept:
                 axes = (2, 3) if name == INPUT else net.ops[name].axes

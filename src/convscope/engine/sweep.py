@@ -36,13 +36,23 @@ class Answers:
     values: Mapping[str, Tensor]
 
 
-def plan(graph: OpGraph, occluders: Occluders, shown: Collection[str], windows: bool | None = None) -> Route:
-    """The way that a sweep of these occluders will take to the nodes ``shown``; found once."""
+def plan(
+    graph: OpGraph,
+    occluders: Occluders,
+    shown: Collection[str],
+    windows: bool | None = None,
+    places: Collection[int] | None = None,
+) -> Route:
+    """The way that a sweep of these occluders will take to the nodes ``shown``; found once for all places."""
     net = network_of(graph, frozenset(shown))
     size = (occluders.mask.shape[0], occluders.mask.shape[1])
+    machine = MACHINES.get(net.device.type, MACHINES["cpu"])
+    if places is not None:
+        wanted = np.isin(np.arange(len(occluders)), list(places))
+        wanted = wanted.reshape(len(occluders.rows), len(occluders.columns))
+        return find_route(net, occluders.rows, occluders.columns, size, machine, windows, wanted)
     question = (occluders.rows, occluders.columns, size, windows)
     if question not in net.plans:
-        machine = MACHINES.get(net.device.type, MACHINES["cpu"])
         net.plans[question] = find_route(net, occluders.rows, occluders.columns, size, machine, windows)
     found: Route = net.plans[question]
     return found
@@ -65,7 +75,7 @@ def sweep(
     on whole occluded images.
     """
     shown = frozenset(node for node, _ in reads.values())
-    net, route = network_of(graph, shown), plan(graph, occluders, shown, windows)
+    net, route = network_of(graph, shown), plan(graph, occluders, shown, windows, places)
     with torch.inference_mode():
         run = _Run(net, route, net.values_of(image), occluders, reads, {} if clock is None else clock)
     return _answers(run, None if places is None else frozenset(places))
