@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from convscope.atlas.reader import Atlas
-from convscope.cli import main
+from tests.cli.process import Run, shell
 from tests.engine.make import pictures
 from tests.images.make import encoded
 from tests.structure.source import SOURCE
@@ -51,12 +49,6 @@ odd = Odd
 MODEL = "python:small_net:net"
 
 
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("place")
@@ -69,41 +61,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "broken.png").write_text("no picture")
     (folder / "a-file").write_text("mine")
     return folder
-
-
-Run = Callable[..., Said]
-
-
-@pytest.fixture
-def run(place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """The command line in this process, with its handling of errors: importing torch anew takes seconds."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def call(*words: str | Path) -> Said:
-        monkeypatch.chdir(place)
-        monkeypatch.setattr(sys, "argv", ["convscope", *map(str, words)])
-        try:
-            with pytest.raises(SystemExit) as stop:
-                main()
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-        said = capfd.readouterr()
-        return Said(int(stop.value.code or 0), said.out, said.err)
-
-    return call
-
-
-def shell(place: Path, *words: str) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(SOURCE), str(SOURCE.parent)))}
-    return subprocess.Popen(
-        [sys.executable, "-m", "convscope", *words],
-        cwd=place,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
 
 
 @pytest.mark.parametrize("command", [[], ["atlas"], ["project"], ["layers"], ["coverage"]])

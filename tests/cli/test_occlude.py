@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import signal
-import subprocess
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convscope.cli import main
 from convscope.images import ImageSet
 from convscope.models import load_model
 from convscope.pipeline.build import Ask, build_atlas
 from convscope.probes.deletion import scores
 from convscope.probes.occlusion import occlude
+from tests.cli.process import Run, finished, shell
 from tests.images.make import encoded
 from tests.probes.make import CLASSES, LAYER, picture
-from tests.structure.source import SOURCE
 
 FACTORY = """
 from convscope.models import Preprocessing
@@ -61,26 +57,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-Run = Callable[..., tuple[int, str, str]]
-
-
 @pytest.fixture
-def run(place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.chdir(place)
-        monkeypatch.setattr(sys, "argv", ["convscope", "occlude", *words])
-        try:
-            with pytest.raises(SystemExit) as stop:
-                main()
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-        said = capfd.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return call
+def run(run: Run) -> Run:
+    return partial(run, "occlude")
 
 
 def facts(folder: Path) -> dict[str, Any]:
@@ -90,17 +69,9 @@ def facts(folder: Path) -> dict[str, Any]:
 
 def test_as_a_process_it_writes_all_of_figure_7(place: Path) -> None:
     words = ["occlude", MODEL, "one.png", "-o", "made", "--patch", "6x8", "--stride", "5", "--target", "3"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(SOURCE), str(SOURCE.parent)))}
-    said = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "convscope", *words],
-        cwd=place,
-        env=environment,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    assert (said.returncode, said.stderr) == (0, "")
-    assert said.stdout.startswith("made/figure.png: ")
+    said = finished(shell(place, *words))
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("made/figure.png: ")
     folder = place / "made"
     assert {path.name for path in folder.iterdir()} == FILES
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +11,25 @@ import numpy as np
 import pytest
 import torch
 
-from convscope.cli import main
 from convscope.engine.graphs import graph_of
 from convscope.errors import SettingError
 from convscope.probes.plan import plan_occlusion
+from tests.cli.process import Run
 from tests.cli.test_occlude import FACTORY, MODEL
 from tests.probes.make import LAYER, SIZE, classifier, model
 
-Run = Callable[..., tuple[int, str, str]]
 POOL = "2"
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def place(tmp_path: Path) -> Path:
     (tmp_path / "small_classifier.py").write_text(FACTORY)
+    return tmp_path
 
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["convscope", "plan", *words])
-        try:
-            with pytest.raises(SystemExit) as stop:
-                main()
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-        said = capfd.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
 
-    return call
+@pytest.fixture
+def run(run: Run) -> Run:
+    return partial(run, "plan")
 
 
 def changed_boxes(upto: int, patch: int, stride: int) -> list[tuple[int, int]]:

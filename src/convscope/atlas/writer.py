@@ -61,7 +61,7 @@ def write_columns(folder: Path, table: str, batches: Iterable[Mapping[str, Any]]
 def _write_batches(folder: Path, table: str, batches: Iterable[pa.RecordBatch], part: str | None) -> Path:
     path = table_path(folder, table, part)
     path.parent.mkdir(exist_ok=True)
-    with _replacing(path) as temporary, _parquet(temporary, schema_of(row_type_of(table))) as writer:
+    with replacing(path) as temporary, _parquet(temporary, schema_of(row_type_of(table))) as writer:
         for batch in batches:
             writer.write_batch(batch)
     return path
@@ -87,13 +87,13 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
 
 def write_text(path: Path, text: str) -> Path:
     """Write a UTF-8 file, whole or not at all."""
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     return path
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """A temporary path that takes the place of ``path`` if the block succeeds, and vanishes if not."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.fchmod(handle, 0o644)  # mkstemp gives 0600, but an atlas is for sharing

@@ -17,13 +17,6 @@ class Work:
     bytes: float = 0.0
     calls: float = 0.0
 
-    def __add__(self, other: Work) -> Work:
-        return Work(self.multiply_adds + other.multiply_adds, self.bytes + other.bytes, self.calls + other.calls)
-
-    def times(self, count: float) -> Work:
-        """The same work many times over."""
-        return Work(self.multiply_adds * count, self.bytes * count, self.calls * count)
-
 
 @dataclass(frozen=True)
 class Machine:

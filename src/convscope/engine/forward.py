@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convscope.graph.fold import fold_batch_norm, overwrite
-from convscope.graph.fuse import can_fuse, fuse_rectifiers
+from convscope.graph.fold import fold_batch_norm, laid_out
+from convscope.graph.fuse import make_lean
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode, evaluate
 
 Visitor = Callable[[str, Tensor], None]
@@ -45,17 +45,10 @@ def prepare(graph: OpGraph, shown: Sequence[str], device: torch.device | str = "
     """Make ``graph`` ready to show the maps of the nodes ``shown``; whatever they do not need is left out."""
     keep = frozenset(shown)
     cut = OpGraph(graph.ancestors(*shown), graph.constants, graph.output, graph.input_shape)
-    folded = fold_batch_norm(cut, keep)
-    fused = fuse_rectifiers(folded, keep) if can_fuse(folded, torch.device(device)) else folded
-    lean = overwrite(fused, keep)
+    lean = make_lean(fold_batch_norm(cut, keep), keep, torch.device(device))
     used = {name for node in lean.nodes for name in node.inputs}
-    constants = {name: _laid_out(value, device) for name, value in lean.constants.items() if name in used}
+    constants = {name: laid_out(value.to(device)) for name, value in lean.constants.items() if name in used}
     return Forward(lean.nodes, constants, keep, _last_readers(lean.nodes, constants), torch.device(device))
-
-
-def _laid_out(value: Tensor, device: torch.device | str) -> Tensor:
-    moved = value.to(device)
-    return moved.contiguous(memory_format=torch.channels_last) if moved.dim() == 4 else moved
 
 
 def _last_readers(nodes: Sequence[OpNode], constants: Collection[str]) -> dict[str, tuple[str, ...]]:

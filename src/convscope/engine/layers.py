@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from convscope.errors import AddressError
 from convscope.graph.opgraph import OpGraph, OpNode
 from convscope.rules.windows import Sight, sights
+from convscope.units import UnitAddress
 from convscope.window import Field
 
 _FOLLOWED = frozenset(
@@ -68,6 +69,19 @@ def find_layers(graph: OpGraph, addresses: Sequence[str] | None) -> tuple[Layer,
     wanted = {find_node(graph, address).name for address in addresses}
     seen = sights(graph)
     return tuple(_layer(graph, n, seen) for n in graph.nodes if n.name in wanted)
+
+
+def check_inside(layer: Layer, address: UnitAddress) -> None:
+    """Raise AddressError if a layer has no such unit, or no such position."""
+    if not 0 <= address.unit < layer.units:
+        raise AddressError(f"layer {layer.address!r} has units 0 to {layer.units - 1}, not {address.unit}")
+    if address.position is None:
+        return
+    y, x = address.position
+    if not (0 <= y < layer.height and 0 <= x < layer.width):
+        raise AddressError(
+            f"layer {layer.address!r} has {layer.height} rows and {layer.width} columns; {y},{x} is outside"
+        )
 
 
 def find_node(graph: OpGraph, address: str) -> OpNode:

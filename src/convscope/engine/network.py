@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,11 +11,13 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from convscope.graph.fold import fold_batch_norm, nest_concatenations, overwrite
-from convscope.graph.fuse import can_fuse, fuse_rectifiers
+from convscope.graph.fold import fold_batch_norm, laid_out, nest_concatenations
+from convscope.graph.fuse import make_lean
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode, evaluate
 from convscope.rules.local import Local, local_ops
-from convscope.rules.windows import sights
+from convscope.rules.windows import Sight, sights
+
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +36,14 @@ class Network:
         return local_ops(self.graph)
 
     @cached_property
-    def live(self) -> frozenset[str]:
+    def sights(self) -> Mapping[str, Sight]:
+        """What positions of a value see, for each value that depends on the image."""
+        return sights(self.graph)
+
+    @property
+    def live(self) -> Collection[str]:
         """The values that depend on the image."""
-        return frozenset(sights(self.graph))
+        return self.sights.keys()
 
     @cached_property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
@@ -63,7 +70,7 @@ class Network:
     @property
     def device(self) -> torch.device:
         """Where the constants are."""
-        return next((value.device for value in self.plain.constants.values()), torch.device("cpu"))
+        return self.plain.device or _CPU
 
     def values_of(self, image: Tensor) -> dict[str, Any]:
         """Every value for one image (1, channels, height, width), constants included."""
@@ -89,12 +96,6 @@ def _network(graph: OpGraph, shown: frozenset[str]) -> Network:
     cut = OpGraph(graph.ancestors(*shown), graph.constants, graph.output, graph.input_shape)
     folded = nest_concatenations(fold_batch_norm(cut, shown))
     used = {name for node in folded.nodes for name in node.inputs}
-    constants = {name: _laid_out(value) for name, value in folded.constants.items() if name in used}
+    constants = {name: laid_out(value) for name, value in folded.constants.items() if name in used}
     plain = OpGraph(folded.nodes, constants, folded.output, folded.input_shape)
-    device = next((value.device for value in constants.values()), torch.device("cpu"))
-    fused = fuse_rectifiers(plain, shown) if can_fuse(plain, device) else plain
-    return Network(plain, overwrite(fused, shown), shown)
-
-
-def _laid_out(value: Tensor) -> Tensor:
-    return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
+    return Network(plain, make_lean(plain, shown, plain.device or _CPU), shown)

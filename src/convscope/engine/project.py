@@ -12,11 +12,11 @@ from torch import Tensor
 
 from convscope.display import display_scale, to_picture, to_png
 from convscope.engine.graphs import graph_of
-from convscope.engine.layers import Layer, find_layers
+from convscope.engine.layers import Layer, check_inside, find_layers
 from convscope.engine.spans import Span
 from convscope.engine.topdown import Signal, descend, whole
 from convscope.engine.trace import Trace, trace
-from convscope.errors import AddressError, CoverageError, NumberError
+from convscope.errors import CoverageError, NumberError
 from convscope.graph.opgraph import INPUT
 from convscope.models import Model
 from convscope.rules.coverage import coverage
@@ -128,14 +128,8 @@ def _chunks(recorded: Trace, layer: Layer, places: Sequence[Place]) -> Iterator[
 
 
 def _position(recorded: Trace, layer: Layer, address: UnitAddress) -> tuple[int, int]:
-    if not 0 <= address.unit < layer.units:
-        raise AddressError(f"layer {layer.address!r} has units 0 to {layer.units - 1}, not {address.unit}")
+    check_inside(layer, address)
     if address.position is None:
         place = int(recorded.values[layer.node][0, address.unit].flatten().argmax())
         return divmod(place, layer.width)
-    y, x = address.position
-    if not (0 <= y < layer.height and 0 <= x < layer.width):
-        raise AddressError(
-            f"layer {layer.address!r} has {layer.height} rows and {layer.width} columns; {y},{x} is outside"
-        )
-    return y, x
+    return address.position

@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.engine.cost import FLOAT_BYTES, Machine, Work, multiply_adds, weight_bytes
-from convscope.engine.gather import Spans
+from convscope.engine.gather import Axes, Spans
 from convscope.engine.network import Network
 from convscope.engine.spans import Extent, Starts, changed_by
 from convscope.graph.opgraph import INPUT, OpNode
-from convscope.rules.windows import sights
 from convscope.window import Field
 
 MOST_PLACES = 96
@@ -78,15 +77,15 @@ def find_route(
     """
     asked = np.ones((len(rows), len(columns)), np.bool_) if wanted is None else wanted
     lines = _extents(net, rows, mask[0], 0), _extents(net, columns, mask[1], 1)
-    strides = {f.stride for s in sights(net.graph).values() if s.fields is not None for f in s.fields}
+    strides = {f.stride for s in net.sights.values() if s.fields is not None for f in s.fields}
 
-    def best(questions: Iterable[tuple[int, int]]) -> tuple[int, int]:
-        costs = {q: _Candidate(net, lines, _classes(lines, *q), asked, machine).total(windows) for q in questions}
-        return min(costs, key=lambda q: costs[q])
+    def best(questions: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], _Candidate]:
+        tried = {q: _Candidate(net, lines, _classes(lines, *q), asked, machine) for q in questions}
+        return min(tried.items(), key=lambda item: item[1].total(windows))
 
-    stride, _ = best((stride, _BANDS[1]) for stride in sorted(strides))
-    chosen = best((stride, bands) for bands in _BANDS)
-    return _Candidate(net, lines, _classes(lines, *chosen), asked, machine).route(windows)
+    (stride, _), _ = best((stride, _BANDS[1]) for stride in sorted(strides))
+    _, candidate = best((stride, bands) for bands in _BANDS)
+    return candidate.route(windows)
 
 
 def _extents(net: Network, starts: Sequence[int], size: int, axis: int) -> dict[str, Extent]:
@@ -123,22 +122,28 @@ class _Candidate:
 
     def total(self, windows: bool | None) -> float:
         """Predicted seconds with the best cut."""
-        costs = self._costs()
-        return float(costs[self._cut(costs, windows)])
+        return float(self._costs[self._cut(windows)])
 
-    def _cut(self, costs: Numbers, windows: bool | None) -> int:
+    def _cut(self, windows: bool | None) -> int:
         if windows is None:
-            return int(costs.argmin())
-        return len(costs) - 1 if windows else 0
+            return int(self._costs.argmin())
+        return len(self._costs) - 1 if windows else 0
 
+    @cached_property
+    def _windows_seconds(self) -> Mapping[str, float]:
+        """Of each node on windows, or on whole maps where it can run on nothing else."""
+        return {node.name: self._on_windows(node) for node in self.net.graph.nodes}
+
+    @cached_property
+    def _maps_seconds(self) -> Mapping[str, float]:
+        return {node.name: self._on_maps(node) for node in self.net.graph.nodes}
+
+    @cached_property
     def _costs(self) -> Numbers:
         """Predicted seconds for each cut: 0 to the number of nodes."""
         net = self.net
-        on_windows = np.array([self._on_windows(node) for node in net.graph.nodes])
-        on_maps = np.array([self._on_maps(node) for node in net.graph.nodes])
-        total: Numbers = np.concatenate([[0], on_windows.cumsum()]) + np.concatenate(
-            [on_maps[::-1].cumsum()[::-1], [0]]
-        )
+        on_windows, on_maps = (np.array([*of.values()]) for of in (self._windows_seconds, self._maps_seconds))
+        total: Numbers = np.append(0, on_windows.cumsum()) + np.append(on_maps[::-1].cumsum()[::-1], 0)
         place = {INPUT: -1} | {node.name: number for number, node in enumerate(net.graph.nodes)}
         for name in net.windowable:
             # Pasted into whole maps wherever a reader that wants them comes after the cut.
@@ -175,7 +180,6 @@ class _Candidate:
             return self._on_maps(node)
         op = self.net.ops[node.name]
         heights, widths = (self._sizes(node.name, axis) for axis in (0, 1))
-        counts = self._counts
         area = np.outer(heights, widths)
         position = op.shape(1, (1, 1))
         values = area * prod(position)
@@ -183,15 +187,14 @@ class _Candidate:
             values = values + self._operand_values(name, operand.reach, operand.axes, heights, widths)
         each = multiply_adds(self.net.graph, node, position) * area / self.machine.multiply_adds_per_second
         each = each + FLOAT_BYTES * values / self.machine.bytes_per_second
-        batches = float(np.ceil(counts / MOST_PLACES).sum())
-        return float((each * counts).sum()) + self._calls(node, batches, 1 + 4 * len(op.operands))
+        batches = float(np.ceil(self._counts / MOST_PLACES).sum())
+        return float((each * self._counts).sum()) + self._calls(node, batches, 1 + 4 * len(op.operands))
 
     def _operand_values(
-        self, name: str, reach: tuple[Field, Field], axes: tuple[int, int], heights: Numbers, widths: Numbers
+        self, name: str, reach: tuple[Field, Field], axes: Axes, heights: Numbers, widths: Numbers
     ) -> Numbers:
         """Numbers read of an operand, and moved to put its windows together, for one place of each group."""
-        shape = self.net.shapes[name]
-        position = prod(shape) / max(1, prod(shape[axis] for axis in axes))
+        position = _per_position(self.net, name, axes)
         tall, wide = ((n - 1) * r.stride + r.size for n, r in zip((heights, widths), reach, strict=True))
         needed = np.outer(tall, wide) * position
         if name not in self.net.windowable:
@@ -207,11 +210,11 @@ class _Candidate:
     def route(self, windows: bool | None) -> Route:
         """The route with the best cut."""
         net = self.net
-        cut = self._cut(self._costs(), windows)
+        cut = self._cut(windows)
         before = {node.name for node in net.graph.nodes[:cut]} & net.windowable
         kept = frozenset(before | ({INPUT} if cut else set()))
-        chosen = {n.name: self._on_windows(n) if n.name in kept else self._on_maps(n) for n in net.graph.nodes}
-        maps = {n.name: self._on_maps(n) for n in net.graph.nodes}
+        maps = self._maps_seconds
+        chosen = {name: self._windows_seconds[name] if name in kept else maps[name] for name in maps}
         widest = max((prod(net.shapes.get(n.name, ())) for n in net.graph.nodes if n.name not in kept), default=1)
         return Route(tuple(self._groups(kept)), kept, _batch(widest), chosen, maps)
 
@@ -238,10 +241,15 @@ def _numbers(net: Network, name: str, spans: Mapping[str, Spans]) -> int:
     op = net.ops[name]
     found = [prod(op.shape(1, (spans[name][0].size, spans[name][1].size)))]
     for source, operand in op.operands.items():
-        shape = net.shapes[source]
         needed = [span.seen_by(reach).size for span, reach in zip(spans[name], operand.reach, strict=True)]
-        found.append(prod(needed) * prod(shape) // max(1, prod(shape[axis] for axis in operand.axes)))
+        found.append(prod(needed) * _per_position(net, source, operand.axes))
     return max(found)
+
+
+def _per_position(net: Network, name: str, axes: Axes) -> int:
+    """Numbers that a value has at each position."""
+    shape = net.shapes[name]
+    return prod(shape) // max(1, prod(shape[axis] for axis in axes))
 
 
 def _batch(numbers: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,10 +48,10 @@ def plan(
     net = network_of(graph, frozenset(shown))
     size = (occluders.mask.shape[0], occluders.mask.shape[1])
     machine = MACHINES.get(net.device.type, MACHINES["cpu"])
-    if places is not None:
-        wanted = np.isin(np.arange(len(occluders)), list(places))
-        wanted = wanted.reshape(len(occluders.rows), len(occluders.columns))
-        return find_route(net, occluders.rows, occluders.columns, size, machine, windows, wanted)
+    wanted = np.isin(np.arange(len(occluders)), list(places)) if places is not None else np.ones(len(occluders), bool)
+    if not wanted.all():
+        asked = wanted.reshape(len(occluders.rows), len(occluders.columns))
+        return find_route(net, occluders.rows, occluders.columns, size, machine, windows, asked)
     question = (occluders.rows, occluders.columns, size, windows)
     if question not in net.plans:
         net.plans[question] = find_route(net, occluders.rows, occluders.columns, size, machine, windows)
@@ -141,9 +142,21 @@ class _Run:
                 values.pop(name, None)  # a number, such as the size of the batch, is not needed on windows
         return _Part(numbers, found, values)
 
-    @property
+    @cached_property
     def _done_after(self) -> Mapping[str, Sequence[str]]:
-        return _last_uses(self.net, self.route)
+        """For each node, the values that nobody needs once it has run; windows that whole maps need are kept."""
+        nodes, windowed = self.net.graph.nodes, self.route.windowed
+        last: dict[str, str] = {}
+        for node in nodes:
+            last[node.name] = node.name
+            if node.shape is not None:
+                last.update({name: node.name for name in node.inputs if name not in self.net.graph.constants})
+        done: dict[str, list[str]] = {node.name: [] for node in nodes}
+        for name, reader in last.items():
+            readers = (each for each in self.net.graph.readers.get(name, ()) if each.shape is not None)
+            stays = name in windowed and any(each.name not in windowed for each in readers)
+            done[reader].extend([] if stays else [name])
+        return done
 
     def maps(self, parts: list[_Part]) -> Answers:
         """The rest of the way, on whole maps, for several batches of windows at once."""
@@ -235,22 +248,3 @@ def _window(base: Tensor, operand: Operand, changed: Changed | None, needed: Spa
 
 def _live(node: OpNode, net: Network) -> list[str]:
     return [name for name in node.inputs if name in net.live]
-
-
-def _last_uses(net: Network, route: Route) -> Mapping[str, Sequence[str]]:
-    """For each node, the values that nobody needs once it has run; the windows that whole maps need are kept."""
-    key = ("last uses", route.windowed)
-    if key not in net.plans:
-        last: dict[str, str] = {}
-        for node in net.graph.nodes:
-            last[node.name] = node.name
-            if node.shape is not None:
-                last.update({name: node.name for name in node.inputs if name not in net.graph.constants})
-        done: dict[str, list[str]] = {node.name: [] for node in net.graph.nodes}
-        for name, reader in last.items():
-            readers = (each for each in net.graph.readers.get(name, ()) if each.shape is not None)
-            stays = name in route.windowed and any(each.name not in route.windowed for each in readers)
-            done[reader].extend([] if stays else [name])
-        net.plans[key] = done
-    found: Mapping[str, Sequence[str]] = net.plans[key]
-    return found

@@ -57,7 +57,7 @@ class Trace:
 
 def trace(graph: OpGraph, image: Tensor, *layers: str) -> Trace:
     """Run ``image``, float tensor (1, channels, height, width), up to the nodes named by ``layers``."""
-    device = next((value.device for value in graph.constants.values()), image.device)
+    device = graph.device or image.device
     # Windows are cut out of the values, a position's channels together: so they should lie together.
     pixels = image.to(device).contiguous(memory_format=torch.channels_last)
     values: dict[str, Any] = {**graph.constants, INPUT: pixels.clone() if pixels.is_inference() else pixels}

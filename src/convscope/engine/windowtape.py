@@ -15,6 +15,7 @@ from convscope.engine.spans import everything
 from convscope.graph.geometry import pair
 from convscope.graph.opgraph import OpNode
 from convscope.rules.local import Local
+from convscope.rules.vjp import batch_norm_scale
 
 Trim = tuple[int, int]
 """Padding, and output padding, of a transposed convolution that gives just the map and no border."""
@@ -129,13 +130,9 @@ def _convolution(tape: WindowTape, signal: Tensor) -> dict[str, Tensor] | None:
 
 
 def _batch_norm(tape: WindowTape, signal: Tensor) -> dict[str, Tensor] | None:
-    """In eval mode normalisation is a scale per channel."""
-    gain, variance = (tape.node.argument(key) for key in ("weight", "running_var"))
-    if tape.live != tape.node.inputs[:1] or variance is None:
-        return None
-    scale = (tape.values[variance.name] + tape.node.argument("eps")).rsqrt()
-    scale = scale if gain is None else scale * tape.values[gain.name]
-    return {tape.node.inputs[0]: signal * scale.view(-1, *[1] * (signal.dim() - 2))}
+    name = tape.node.inputs[0]
+    scale = batch_norm_scale(tape.node, tape.values) if tape.live == (name,) else None
+    return None if scale is None else {name: signal * scale.view(-1, *[1] * (signal.dim() - 2))}
 
 
 def _relu(tape: WindowTape, signal: Tensor) -> dict[str, Tensor]:

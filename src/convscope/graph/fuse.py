@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from convscope.graph.fold import FRESH, replace_nodes
+from convscope.graph.fold import FRESH, overwrite, replace_nodes
 from convscope.graph.geometry import pair
 from convscope.graph.opgraph import OpGraph, OpNode, Ref
 
@@ -34,6 +34,11 @@ def can_fuse(graph: OpGraph, device: torch.device) -> bool:
     available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     built = available and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
     return device.type == "cpu" and single and built
+
+
+def make_lean(graph: OpGraph, keep: Collection[str], device: torch.device) -> OpGraph:
+    """A graph that touches memory as little as its device and numbers allow; nodes in ``keep`` keep their values."""
+    return overwrite(fuse_rectifiers(graph, keep) if can_fuse(graph, device) else graph, keep)
 
 
 def fuse_rectifiers(graph: OpGraph, keep: Collection[str]) -> OpGraph:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
 INPUT = "input"
@@ -78,6 +79,11 @@ class OpGraph:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {node.name: node for node in self.nodes})
+
+    @property
+    def device(self) -> torch.device | None:
+        """Where the constants are; None for a graph without any."""
+        return next((value.device for value in self.constants.values()), None)
 
     @cached_property
     def readers(self) -> Mapping[str, tuple[OpNode, ...]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import torch
 
 from convscope.atlas.reader import Atlas
 from convscope.atlas.tiles import crop, unit_tiles
+from convscope.atlas.writer import replacing
 from convscope.display import Picture, fit, to_png, to_rgb
 from convscope.engine.graphs import digest_of, graph_of
 from convscope.errors import AtlasMismatchError, ImageError, ImageSetError, SettingError
@@ -259,9 +259,8 @@ def _folder_name(index: int, name: str) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _versions() -> dict[str, str]:

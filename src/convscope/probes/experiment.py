@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from convscope.engine.changed import Changed, Read, sums, value_at, whole
-from convscope.engine.layers import Layer, find_layers
+from convscope.engine.layers import Layer, check_inside, find_layers
 from convscope.engine.occluders import Occluders
 from convscope.engine.sweep import sweep
-from convscope.errors import AddressError, NumberError, SettingError
+from convscope.errors import NumberError, SettingError
 from convscope.graph.opgraph import OpGraph
 from convscope.probes.targets import Outputs, Target
 from convscope.units import UnitAddress
@@ -134,16 +134,10 @@ def _called(target: Target) -> Callable[[Tensor], Tensor]:
 
 def _unit(graph: OpGraph, address: UnitAddress) -> tuple[str, Read]:
     (layer,) = find_layers(graph, [address.layer])
-    if not 0 <= address.unit < layer.units:
-        raise AddressError(f"layer {layer.address!r} has units 0 to {layer.units - 1}, not {address.unit}")
+    check_inside(layer, address)
     if address.position is None:
         return layer.node, _largest(address.unit)
-    y, x = address.position
-    if not (0 <= y < layer.height and 0 <= x < layer.width):
-        raise AddressError(
-            f"layer {layer.address!r} has {layer.height} rows and {layer.width} columns; {y},{x} is outside"
-        )
-    return layer.node, value_at(address.unit, y, x)
+    return layer.node, value_at(address.unit, *address.position)
 
 
 def _largest(unit: int) -> Read:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 
 import torch
 
@@ -21,7 +20,6 @@ from convscope.models import Model
 from convscope.probes.experiment import TARGET, sums_of
 from convscope.probes.grid import Patch, make_grid
 from convscope.probes.occlusion import chosen_layers
-from convscope.rules.windows import sights
 
 Progress = Callable[[int, int], None]
 """(places done, places in all)."""
@@ -148,7 +146,7 @@ def _window_sizes(route: Route, name: str) -> tuple[Size | None, Size | None]:
 
 
 def _map_size(net: Network, node: OpNode) -> Size | None:
-    sight = sights(net.graph).get(node.name)
+    sight = net.sights.get(node.name)
     if node.shape is None or sight is None or sight.fields is None:
         return None
     rows, columns = (node.shape[axis] for axis in sight.axes)
@@ -158,16 +156,15 @@ def _map_size(net: Network, node: OpNode) -> Size | None:
 def _reason(net: Network, node: OpNode, route: Route, widest: Route) -> str:
     if node.name not in net.windowable:
         return _needs_whole_maps(net, node)
-    on_windows = widest.seconds.get(node.name, inf)
-    pays = (route.seconds if node.name in route.windowed else {node.name: on_windows})[node.name]
-    gains = pays < route.whole_seconds[node.name]
-    if node.name in route.windowed:
+    on_windows = node.name in route.windowed
+    gains = (route if on_windows else widest).seconds[node.name] < route.whole_seconds[node.name]
+    if on_windows:
         return "pays" if gains else "before the cut"
     return "behind the cut" if gains else "does not pay"
 
 
 def _needs_whole_maps(net: Network, node: OpNode) -> str:
-    sight = sights(net.graph).get(node.name)
+    sight = net.sights.get(node.name)
     if sight is None:
         return "does not depend on the image"
     if sight.fields is None:

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from convscope.graph.fuse import SUMMED
 from convscope.graph.geometry import pair
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode, Ref, evaluate
-from convscope.rules.windows import Fields, Sight, keeps_places, reach, sights
+from convscope.rules.windows import Fields, Sight, is_gate, keeps_places, reach, sights
 from convscope.window import IDENTITY
 
 POINT: Fields = (IDENTITY, IDENTITY)
@@ -116,17 +116,11 @@ class _Site:
                 if constant.dim() != len(shape) or any(constant.shape[axis] != shape[axis] for axis in axes):
                     return None
                 found[name] = Operand(POINT, axes)
-            elif sight is not None and not _is_alike(self.shapes[name], self.sight, shape):
+            elif sight is not None and not is_gate(self.shapes[name], len(shape), self.sight):
                 return None  # a gate that is written out for every position
             elif sight is None and constant is None and name in self.shapes and self.shapes[name]:
                 return None
         return found
-
-
-def _is_alike(gate: tuple[int, ...], sight: Sight, shape: tuple[int, ...]) -> bool:
-    """True if a value of this shape is the same at all positions of the result."""
-    places = [axis - len(shape) + len(gate) for axis in sight.axes]
-    return all(place < 0 or gate[place] == 1 for place in places)
 
 
 def _axes_of(constant: Tensor, sight: Sight, shape: tuple[int, ...]) -> tuple[int, int] | None:

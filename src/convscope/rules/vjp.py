@@ -67,15 +67,19 @@ def _convolution(tape: Tape, signal: Tensor) -> dict[str, Tensor] | None:
     return {name: down.reshape(*signal.shape[:2], *down.shape[1:])}
 
 
-def _batch_norm(tape: Tape, signal: Tensor) -> dict[str, Tensor] | None:
-    """In eval mode normalisation is a scale per channel."""
-    node = tape.node
-    gain, variance = (bind(node.argument(key), tape.values) for key in ("weight", "running_var"))
-    if tape.live != node.inputs[:1] or variance is None:
+def batch_norm_scale(node: OpNode, values: Mapping[str, Any]) -> Tensor | None:
+    """What a batch norm in eval mode multiplies each channel by, shape (channels); None: it takes the batch's own."""
+    gain, variance = (bind(node.argument(key), values) for key in ("weight", "running_var"))
+    if variance is None:
         return None
-    scale = (variance + node.argument("eps")).rsqrt()
-    scale = scale if gain is None else scale * gain
-    return {node.inputs[0]: signal * scale.reshape(-1, *[1] * (signal.dim() - 3))}
+    scale: Tensor = (variance + node.argument("eps")).rsqrt()
+    return scale if gain is None else scale * gain
+
+
+def _batch_norm(tape: Tape, signal: Tensor) -> dict[str, Tensor] | None:
+    name = tape.node.inputs[0]
+    scale = batch_norm_scale(tape.node, tape.values) if tape.live == (name,) else None
+    return None if scale is None else {name: signal * scale.view(-1, *[1] * (signal.dim() - 3))}
 
 
 _DIRECT = {"conv2d": _convolution, "batch_norm": _batch_norm}

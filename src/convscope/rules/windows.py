@@ -93,7 +93,7 @@ def _merge(node: OpNode, operands: Operands) -> Sight:
         return WHOLE
     rank = len(node.shape or ())
     others = [shape for sight, shape in operands.values() if not keeps_places(sight, shape, node.shape or ())]
-    if not all(node.op not in _JOINING and _is_gate(shape, rank, local[0]) for shape in others):
+    if not all(node.op not in _JOINING and is_gate(shape, rank, local[0]) for shape in others):
         return WHOLE
     merged = local[0]
     for other in local[1:]:
@@ -101,7 +101,7 @@ def _merge(node: OpNode, operands: Operands) -> Sight:
     return merged if merged.fields is None else replace(merged, gated=merged.gated or len(local) < len(operands))
 
 
-def _is_gate(shape: tuple[int, ...], rank: int, beside: Sight) -> bool:
+def is_gate(shape: tuple[int, ...], rank: int, beside: Sight) -> bool:
     """True if a value of this shape is the same at every position of the map ``beside`` it, of ``rank`` axes."""
     behind = (axis - rank for axis in beside.axes)
     return all(shape[place] == 1 for place in behind if -place <= len(shape))

@@ -1,0 +1,40 @@
+"""The command line, in this process and as one of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.structure.source import SOURCE
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Said]
+
+
+def shell(place: Path, *words: str | Path) -> subprocess.Popen[str]:
+    """``convscope`` as a process in the folder ``place``, its warnings errors."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(SOURCE), str(SOURCE.parent)))}
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "convscope", *map(str, words)],
+        cwd=place,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> Said:
+    """What a process said, once it has ended."""
+    out, err = process.communicate()
+    return Said(process.returncode, out, err)
