@@ -38,8 +38,8 @@ def agreement(near: Any, exact: Any) -> str:
 def bench(spec: str, patch: int, stride: int, sample: int, rounds: int, budgets: Sequence[float]) -> Iterator[str]:
     """A row of the table for each budget."""
     # By name, so that this module can be read where the experiments are not installed.
-    occlude = import_module("convscope.probes.occlusion").occlude
-    settings = import_module("convscope.probes.refine").Approximate
+    occlude = import_module("convscope.probes.occlusion.occlude").occlude
+    settings = import_module("convscope.probes.occlusion.refine").Approximate
     model = load_model(spec)
     picture: NDArray[np.uint8] = import_module("skimage.data").chelsea()
     loop = bare(task_of(model, patch, stride, sample))

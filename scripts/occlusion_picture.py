@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 import convscope as cs
-from convscope.probes.occlusion_map import OcclusionMap
-from convscope.render_occlusion import figure_png
+from convscope.figures.occlusion import figure_png
+from convscope.probes.occlusion.map import OcclusionMap
 
 SIDE = 320
 WIDTH = 1500

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from convscope.images import ImageSet
     from convscope.models import Model, Preprocessing, load_model
     from convscope.pipeline.build import Ask, build_atlas
-    from convscope.probes.occlusion import occlude
-    from convscope.probes.occlusion_map import OcclusionMap
+    from convscope.probes.occlusion.map import OcclusionMap
+    from convscope.probes.occlusion.occlude import occlude
     from convscope.units import UnitAddress
     from convscope.web.site import export_site
 
@@ -57,7 +57,7 @@ _HOME = {
     "ConvscopeError": "errors",
     "ImageSet": "images",
     "Model": "models",
-    "OcclusionMap": "probes.occlusion_map",
+    "OcclusionMap": "probes.occlusion.map",
     "Preprocessing": "models",
     "Question": "engine.scan",
     "UnitAddress": "units",
@@ -66,7 +66,7 @@ _HOME = {
     "export_site": "web.site",
     "layers": "engine.inspect",
     "load_model": "models",
-    "occlude": "probes.occlusion",
+    "occlude": "probes.occlusion.occlude",
     "project": "engine.project",
     "scan": "engine.scan",
 }

@@ -16,8 +16,8 @@ from PIL import Image
 from convscope.images import ImageSet
 from convscope.models import load_model
 from convscope.pipeline.build import Ask, build_atlas
-from convscope.probes.deletion import scores
-from convscope.probes.occlusion import occlude
+from convscope.probes.occlusion.deletion import scores
+from convscope.probes.occlusion.occlude import occlude
 from tests.cli.process import Run, finished, shell
 from tests.images.make import encoded
 from tests.probes.make import CLASSES, LAYER, picture

@@ -13,7 +13,7 @@ import torch
 
 from convscope.engine.graphs import graph_of
 from convscope.errors import SettingError
-from convscope.probes.plan import plan_occlusion
+from convscope.probes.occlusion.plan import plan_occlusion
 from tests.cli.process import Run
 from tests.cli.test_occlude import FACTORY, MODEL
 from tests.probes.make import LAYER, SIZE, classifier, model

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from convscope.errors import AddressError, SettingError
-from convscope.probes.targets import Outputs, find_target
+from convscope.probes.outputs import Outputs
+from convscope.probes.targets import find_target
 from convscope.units import UnitAddress
 from tests.probes.make import CLASSES
 

@@ -27,7 +27,7 @@ LEVELS = {
     "convscope.atlas": 6,
     "convscope.pipeline": 7,
     "convscope.render": 7,
-    "convscope.render_occlusion": 7,
+    "convscope.figures": 7,
     "convscope.web": 7,
     "convscope.cli": 8,
     "convscope.__main__": 8,

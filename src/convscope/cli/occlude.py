@@ -98,7 +98,7 @@ def occlude(
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
     from convscope.pipeline.occlusion import OcclusionAsk, occlude_images
-    from convscope.probes.refine import Approximate
+    from convscope.probes.occlusion.refine import Approximate
 
     keep_freed_memory()
     check_apart(image, output)

@@ -11,7 +11,7 @@ import typer
 from convscope.cli.options import AsJson, Device, Layers, ModelSpec, Patch, Stride, Weights, load, sides_of, split
 
 if TYPE_CHECKING:
-    from convscope.probes.plan import OcclusionPlan, PlannedOp
+    from convscope.probes.occlusion.plan import OcclusionPlan, PlannedOp
 
 
 def plan(
@@ -29,7 +29,7 @@ def plan(
     """List for each op whether `occlude` runs it on windows or on whole maps, why, and the predicted time."""
     from convscope.cli.screen import err, progress
     from convscope.engine.memory import keep_freed_memory
-    from convscope.probes.plan import plan_occlusion
+    from convscope.probes.occlusion.plan import plan_occlusion
 
     keep_freed_memory()
     sides, asked = sides_of(patch), split(layers)

@@ -21,18 +21,18 @@ from convscope.atlas.writer import replacing
 from convscope.display import Picture, fit, to_png, to_rgb
 from convscope.engine.graphs import digest_of, graph_of
 from convscope.errors import AtlasMismatchError, ImageError, ImageSetError, SettingError
+from convscope.figures.occlusion import TILE, Examples, figure_png
 from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.pipeline.occlusion_facts import facts_of, grids_npz
-from convscope.probes.deletion import scores
 from convscope.probes.fills import View, fill_name
-from convscope.probes.grid import Grid, Patch, make_grid
-from convscope.probes.occlusion import chosen_layers, occlude
-from convscope.probes.occlusion_map import LayerResponse, OcclusionMap
-from convscope.probes.overlay import overlay
-from convscope.probes.refine import Approximate
+from convscope.probes.occlusion.deletion import scores
+from convscope.probes.occlusion.grid import Grid, Patch, make_grid
+from convscope.probes.occlusion.map import LayerResponse, OcclusionMap
+from convscope.probes.occlusion.occlude import chosen_layers, occlude
+from convscope.probes.occlusion.overlay import overlay
+from convscope.probes.occlusion.refine import Approximate
 from convscope.probes.targets import PREDICTED, TargetSpec
-from convscope.render_occlusion import TILE, Examples, figure_png
 from convscope.version import installed_version
 
 FACTS = "occlusion.json"

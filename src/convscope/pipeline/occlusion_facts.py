@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from convscope.probes.deletion import Scores
-from convscope.probes.occlusion_map import LayerResponse, OcclusionMap
+from convscope.probes.occlusion.deletion import Scores
+from convscope.probes.occlusion.map import LayerResponse, OcclusionMap
 
 
 def facts_of(found: OcclusionMap, scored: Scores | None) -> dict[str, Any]:

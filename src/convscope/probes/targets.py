@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from convscope.errors import SettingError
+from convscope.probes.outputs import Outputs
 from convscope.units import UnitAddress
 
 PREDICTED = "predicted"
@@ -33,19 +34,6 @@ class Target:
         if self.classes:
             return f"P({self.name})"
         return f"activation of {self.name}" if self.unit else self.name
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """A network's outputs as far as they are classes: how many, their names, and the one predicted; 0 if none are."""
-
-    count: int
-    names: tuple[str, ...]
-    predicted: int | None
-
-    def name(self, index: int) -> str:
-        """The name of a class, or its number."""
-        return self.names[index] if len(self.names) == self.count else f"class {index}"
 
 
 def find_target(spec: TargetSpec, outputs: Outputs) -> Target:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from convscope.errors import SettingError
-from convscope.probes.grid import default_patch, make_grid
+from convscope.probes.occlusion.grid import default_patch, make_grid
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from convscope.engine.occluders import Occluders
 from convscope.engine.sweep import sweep
 from convscope.errors import NumberError, SettingError
 from convscope.graph.opgraph import OpGraph
-from convscope.probes.targets import Outputs, Target
+from convscope.probes.outputs import Outputs
+from convscope.probes.targets import Target
 from convscope.units import UnitAddress
 
 TARGET, LABEL, LABEL_PROBABILITY = "target", "label", "label_probability"
@@ -31,14 +32,9 @@ class Reading:
     """How outputs become probabilities, and the target a number: ``node`` is read by ``read``, then scored."""
 
     outputs: Outputs
-    are_probabilities: bool
     node: str
     read: Read
     score: Callable[[Tensor], Tensor]
-
-    def probabilities(self, output: Tensor) -> Tensor:
-        """Float (n, classes): the softmax of the output, or the output itself where it already is that."""
-        return output.float() if self.are_probabilities else output.float().softmax(1)
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ class Experiment:
         for number, (_, unit) in enumerate(self.maps):
             found[sums_of(number)] = values[sums_of(number)][:, unit].float()
         if "output" in values:
-            best = self.reading.probabilities(values["output"]).max(1)
+            best = self.reading.outputs.probabilities(values["output"]).max(1)
             found |= {LABEL: best.indices, LABEL_PROBABILITY: best.values}
         return found
 
@@ -86,35 +82,17 @@ def sums_of(number: int) -> str:
     return f"sums {number}"
 
 
-def outputs_of(graph: OpGraph, output: Tensor, names: tuple[str, ...]) -> tuple[Outputs, bool]:
-    """The classes of a network by its output for one image, and whether that already is a row of probabilities."""
-    if output.dim() != 2 or output.shape[1] < 2 or not output.is_floating_point():
-        return Outputs(0, (), None), False
-    if not bool(output.isfinite().all()):
-        raise NumberError(
-            f"{graph.by_name[graph.output].where()} is NaN or infinite for the unoccluded image. Look for NaN in the "
-            "weights, and check how the model is normalised"
-        )
-    count = output.shape[1]
-    ready = bool((output >= 0).all()) and abs(float(output.sum()) - 1) < _SUM_IS_ONE
-    return Outputs(count, names if len(names) == count else (), int(output.argmax())), ready
-
-
-_SUM_IS_ONE = 1e-4
-
-
-def reading_of(graph: OpGraph, target: Target, outputs: Outputs, ready: bool) -> Reading:
+def reading_of(graph: OpGraph, target: Target, outputs: Outputs) -> Reading:
     """How to read a target off the graph; raises AddressError for a unit that is not there."""
     if target.unit is not None:
         node, read = _unit(graph, target.unit)
-        return Reading(outputs, ready, node, read, lambda values: values)
-    reading = Reading(outputs, ready, graph.output, whole, lambda values: values)
-    score = _called(target) if target.function else _summed(reading, target.classes)
-    return Reading(outputs, ready, graph.output, whole, score)
+        return Reading(outputs, node, read, lambda values: values)
+    score = _called(target) if target.function else _summed(outputs, target.classes)
+    return Reading(outputs, graph.output, whole, score)
 
 
-def _summed(reading: Reading, classes: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
-    return lambda output: reading.probabilities(output)[:, list(classes)].sum(1)
+def _summed(outputs: Outputs, classes: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    return lambda output: outputs.probabilities(output)[:, list(classes)].sum(1)
 
 
 def _called(target: Target) -> Callable[[Tensor], Tensor]:

@@ -15,7 +15,7 @@ from convscope.engine.project import project
 from convscope.errors import AddressError, ImageError, ModelError, NumberError, SettingError
 from convscope.models import Model, load_model
 from convscope.probes.fills import fill_picture
-from convscope.probes.occlusion import occlude
+from convscope.probes.occlusion.occlude import occlude
 from convscope.probes.targets import TargetSpec
 from tests.probes.make import CLASSES, FEEDING, LAYER, SIZE, answer, classifier, model, picture
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,15 +16,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.display import Picture, blank, display_scale, fit, grid, shrink, to_picture, to_rgb
-from convscope.probes.occlusion_map import LayerResponse, OcclusionMap
+from convscope.figures.ink import COLOURS, FAINT, INK, LINE_COLOURS, OTHERS, PAPER, new_figure, png, short
+from convscope.probes.occlusion.map import LayerResponse, OcclusionMap
 
-INK, FAINT, PAPER = "#222222", "#666666", "#eeeeee"
-COLOURS = "viridis"
-LABEL_COLOURS = ("#3b6fb6", "#e1812c", "#3a923a", "#c03d3e", "#8d69b8", "#845b53", "#d684bd")
-"""The unoccluded prediction has the first, the others follow by how often they occur."""
-OTHERS = "#b5b5b5"
 TILE = 96
-DOTS_PER_INCH = 160
 PANEL = 2.85
 """Width of a panel, in inches."""
 
@@ -49,7 +42,7 @@ def figure_png(
     """
     others = examples or [None] * len(found.layers)
     rows = max(len(found.layers), 1)
-    figure = Figure(figsize=(5 * PANEL + 1.6, rows * (PANEL + 1.05) + 0.95), dpi=DOTS_PER_INCH, facecolor="white")
+    figure = new_figure(5 * PANEL + 1.6, rows * (PANEL + 1.05) + 0.95)
     panels = figure.subplots(rows, 5, squeeze=False)
     figure.subplots_adjust(
         left=0.012,
@@ -84,11 +77,7 @@ def figure_png(
     )
     _outline(panels[0, 3], found.peak_box)
     _labels(panels[0, 4], found)
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # class names may be in any script
-        figure.savefig(file, format="png", facecolor="white")
-    return file.getvalue()
+    return png(figure)
 
 
 def _heading(figure: Figure, found: OcclusionMap, title: str) -> None:
@@ -113,13 +102,9 @@ def _stride(places: Sequence[int]) -> int:
 
 def _title(axes: Axes, title: str, remark: str) -> None:
     axes.text(
-        0, 1.075, _short(title, 48), transform=axes.transAxes, fontsize=9.5, color=INK, weight="bold", parse_math=False
+        0, 1.075, short(title, 48), transform=axes.transAxes, fontsize=9.5, color=INK, weight="bold", parse_math=False
     )
-    axes.text(0, 1.02, _short(remark, 50), transform=axes.transAxes, fontsize=8.5, color=FAINT, parse_math=False)
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+    axes.text(0, 1.02, short(remark, 50), transform=axes.transAxes, fontsize=8.5, color=FAINT, parse_math=False)
 
 
 def _canvas(axes: Axes, found: OcclusionMap) -> None:
@@ -230,16 +215,16 @@ def _labels(axes: Axes, found: OcclusionMap) -> None:
     counts = Counter(found.labels.index.ravel().tolist())
     first = found.outputs.predicted
     ranked = [first, *(label for label, _ in counts.most_common() if label != first)]
-    named = ranked[: len(LABEL_COLOURS)]
+    named = ranked[: len(LINE_COLOURS)]
     numbers = np.full(found.grid.shape, len(named))
     for number, label in enumerate(named):
         numbers[found.labels.index == label] = number
-    colours = [*LABEL_COLOURS[: len(named)], OTHERS]
+    colours = [*LINE_COLOURS[: len(named)], OTHERS]
     norm = BoundaryNorm(np.arange(len(colours) + 1) - 0.5, len(colours))
     axes.pcolormesh(*_mesh_edges(found), numbers, cmap=ListedColormap(colours), norm=norm)
     total = found.labels.index.size
     entries = [
-        (colours[n], f"{_short(found.outputs.name(label), 26)}, {counts[label] / total:.0%}")
+        (colours[n], f"{short(found.outputs.name(label), 26)}, {counts[label] / total:.0%}")
         for n, label in enumerate(named)
     ]
     if len(ranked) > len(named):

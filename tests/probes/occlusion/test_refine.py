@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from convscope.errors import SettingError
-from convscope.probes.experiment import LABEL, LABEL_PROBABILITY, TARGET, Measured
-from convscope.probes.occlusion import occlude
-from convscope.probes.refine import Approximate, Measure, refine
+from convscope.probes.occlusion.experiment import LABEL, LABEL_PROBABILITY, TARGET, Measured
+from convscope.probes.occlusion.occlude import occlude
+from convscope.probes.occlusion.refine import Approximate, Measure, refine
 from tests.probes.make import model, picture
 
 SHAPE = (13, 18)

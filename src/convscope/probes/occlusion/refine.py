@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import SettingError
-from convscope.probes.experiment import LABEL, LABEL_PROBABILITY, TARGET, Measured
-from convscope.probes.occlusion_map import ErrorEstimate
+from convscope.probes.occlusion.experiment import LABEL, LABEL_PROBABILITY, TARGET, Measured
+from convscope.probes.occlusion.map import ErrorEstimate
 
 COARSE = 4
 """Grid steps between points of the first lattice; a power of two."""

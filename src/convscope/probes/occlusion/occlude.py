@@ -17,24 +17,24 @@ from convscope.engine.layers import layers as default_layers
 from convscope.engine.occluders import Occluders
 from convscope.engine.project import Way, project_units, window_of
 from convscope.engine.trace import Trace, trace
-from convscope.errors import AddressError, ModelError, NumberError
+from convscope.errors import AddressError, NumberError
 from convscope.graph.opgraph import OpGraph
 from convscope.models import Model
-from convscope.probes.experiment import (
+from convscope.probes.fills import fill_name, fill_picture
+from convscope.probes.occlusion.experiment import (
     LABEL,
     LABEL_PROBABILITY,
     TARGET,
     Experiment,
     Reading,
-    outputs_of,
     reading_of,
     strongest_map,
     sums_of,
 )
-from convscope.probes.fills import fill_name, fill_picture
-from convscope.probes.grid import Grid, Patch, make_grid
-from convscope.probes.occlusion_map import ErrorEstimate, Labels, LayerResponse, OcclusionMap
-from convscope.probes.refine import Approximate, refine
+from convscope.probes.occlusion.grid import Grid, Patch, make_grid
+from convscope.probes.occlusion.map import ErrorEstimate, Labels, LayerResponse, OcclusionMap
+from convscope.probes.occlusion.refine import Approximate, refine
+from convscope.probes.outputs import check_eval, outputs_of
 from convscope.probes.targets import PREDICTED, Target, TargetSpec, find_target
 from convscope.rules.coverage import coverage
 
@@ -58,14 +58,14 @@ class Watched:
 
 def watch(model: Model, picture: Picture, target: TargetSpec, layers: Sequence[str], device: str) -> Watched:
     """Run the unoccluded picture and resolve the target; raises the errors of ``occlude``."""
-    _check(model)
+    check_eval(model)
     graph = graph_of(model, device)
     view = model.preprocessing.view(np.asarray(picture))
     image = model.preprocessing.normalise(torch.from_numpy(view)[None]).to(device)
     recorded = trace(graph, image, graph.output, *layers)
-    outputs, ready = outputs_of(graph, recorded.values[graph.output], model.classes)
+    outputs = outputs_of(graph, recorded.values[graph.output], model.classes)
     found = find_target(target, outputs)
-    reading = reading_of(graph, found, outputs, ready)
+    reading = reading_of(graph, found, outputs)
     if reading.node not in recorded.values:
         recorded = trace(graph, image, graph.output, *layers, reading.node)
     value = recorded.values[reading.node]
@@ -153,7 +153,7 @@ def _share(report: Progress, number: int, count: int) -> Progress:
 
 
 def _occlude(model: Model, picture: Picture, asked: _Settings, report: Progress) -> OcclusionMap:
-    _check(model)
+    check_eval(model)
     chosen = chosen_layers(graph_of(model, asked.device), asked.layers)
     size = (model.preprocessing.height, model.preprocessing.width)
     grid = make_grid(size, asked.patch, asked.stride)
@@ -250,19 +250,10 @@ def chosen_layers(graph: OpGraph, addresses: Sequence[str] | None) -> tuple[Laye
 
 def _remarks(seen: Watched, grid: Grid, error: ErrorEstimate | None) -> list[str]:
     notes = []
-    if seen.reading.are_probabilities:
+    if seen.reading.outputs.are_probabilities:
         notes.append("the output already is a row of probabilities and was taken as it is, without softmax")
     if np.isnan(grid.spread(np.zeros(grid.shape))).any():
         notes.append("no occluder covers some pixels: the stride is larger than the patch, or the mask has gaps")
     if error is not None:
         notes.append(f"approximate: values between computed places are interpolated; error of the target: {error}")
     return notes
-
-
-def _check(model: Model) -> None:
-    training = [name or "the model itself" for name, part in model.module.named_modules() if part.training]
-    if training:
-        raise ModelError(
-            f"the model is in training mode ({training[0]}, {len(training)} modules in all), where dropout and batch "
-            "statistics make its answers random. Call model.module.eval() first"
-        )

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from convscope.figures.occlusion import TILE, Examples, figure_png
 from convscope.models import load_model
-from convscope.probes.occlusion import occlude
-from convscope.probes.occlusion_map import OcclusionMap
-from convscope.probes.refine import Approximate
-from convscope.render_occlusion import TILE, Examples, figure_png
+from convscope.probes.occlusion.map import OcclusionMap
+from convscope.probes.occlusion.occlude import occlude
+from convscope.probes.occlusion.refine import Approximate
 from tests.probes.make import FEEDING, LAYER, classifier, model, picture
 
 DARKEST, BRIGHTEST = (68, 1, 84), (253, 231, 37)

@@ -18,8 +18,8 @@ from convscope.engine.forward import prepare
 from convscope.errors import SettingError
 from convscope.models import Model
 from convscope.probes.fills import View, fill_name, fill_picture
-from convscope.probes.occlusion import Watched, watch
-from convscope.probes.occlusion_map import OcclusionMap
+from convscope.probes.occlusion.map import OcclusionMap
+from convscope.probes.occlusion.occlude import Watched, watch
 from convscope.probes.targets import Target, TargetSpec
 
 STEPS = 32

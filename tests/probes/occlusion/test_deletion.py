@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from convscope.errors import SettingError
 from convscope.models import Model, Preprocessing, load_model
-from convscope.probes.deletion import scores, spec_of
 from convscope.probes.fills import fill_picture
-from convscope.probes.occlusion import occlude
+from convscope.probes.occlusion.deletion import scores, spec_of
+from convscope.probes.occlusion.occlude import occlude
 from convscope.probes.targets import Target
 from convscope.units import UnitAddress
 from tests.probes.make import FEEDING, answer, model, picture

@@ -17,9 +17,9 @@ from convscope.engine.sweep import Reads, plan, sweep
 from convscope.errors import SettingError
 from convscope.graph.opgraph import OpGraph, OpNode
 from convscope.models import Model
-from convscope.probes.experiment import TARGET, sums_of
-from convscope.probes.grid import Patch, make_grid
-from convscope.probes.occlusion import chosen_layers
+from convscope.probes.occlusion.experiment import TARGET, sums_of
+from convscope.probes.occlusion.grid import Patch, make_grid
+from convscope.probes.occlusion.occlude import chosen_layers
 
 Progress = Callable[[int, int], None]
 """(places done, places in all)."""

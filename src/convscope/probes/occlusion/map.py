@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.display import to_png
-from convscope.probes.grid import Grid
-from convscope.probes.overlay import overlay
-from convscope.probes.targets import Outputs, Target
+from convscope.probes.occlusion.grid import Grid
+from convscope.probes.occlusion.overlay import overlay
+from convscope.probes.outputs import Outputs
+from convscope.probes.targets import Target
 
 Numbers = NDArray[np.float32]
 
