@@ -136,7 +136,7 @@ def test_another_run_is_not_written_over_unless_asked(run: Run, place: Path) -> 
     assert run(*words)[0] == 0
     code, _, err = run(*words, "--fill", "mean")
     assert code == 2
-    assert err.startswith("SettingError: kept holds an occlusion of another image")
+    assert err.startswith("SettingError: kept holds a result (occlusion.json) of another image")
     assert facts(place / "kept")["settings"]["fill"] == "grey"
     assert run(*words, "--fill", "mean", "--overwrite")[0] == 0
     assert facts(place / "kept")["settings"]["fill"] == "mean"

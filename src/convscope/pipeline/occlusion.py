@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from convscope.atlas.reader import Atlas
 from convscope.atlas.tiles import crop, unit_tiles
-from convscope.atlas.writer import replacing
 from convscope.display import Picture, fit, to_png, to_rgb
 from convscope.engine.graphs import digest_of, graph_of
-from convscope.errors import AtlasMismatchError, ImageError, ImageSetError, SettingError
+from convscope.errors import AtlasMismatchError, ImageError, ImageSetError
 from convscope.figures.occlusion import TILE, Examples, figure_png
 from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.pipeline.occlusion_facts import facts_of, grids_npz
+from convscope.pipeline.results import ResultFolder, model_facts
 from convscope.probes.fills import View, fill_name
 from convscope.probes.occlusion.deletion import scores
 from convscope.probes.occlusion.grid import Grid, Patch, make_grid
@@ -33,7 +30,6 @@ from convscope.probes.occlusion.occlude import chosen_layers, occlude
 from convscope.probes.occlusion.overlay import overlay
 from convscope.probes.occlusion.refine import Approximate
 from convscope.probes.targets import PREDICTED, TargetSpec
-from convscope.version import installed_version
 
 FACTS = "occlusion.json"
 """Written last: a folder that has it is whole."""
@@ -124,9 +120,8 @@ class _Job:
 def _write_image(job: _Job, folder: Path, overwrite: bool, progress: Callable[[int, int], None]) -> None:
     picture = job.images.read(job.index)
     target = _target(job)
-    asked = _asked(job, target, job.model.preprocessing.view(picture))
-    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-    if _finished(folder, key, overwrite):
+    result = ResultFolder(folder, FACTS, _asked(job, target, job.model.preprocessing.view(picture)))
+    if result.is_finished(overwrite=overwrite):
         progress(job.grid.shape[0] * job.grid.shape[1], 0)
         return
     started = time.perf_counter()
@@ -144,17 +139,14 @@ def _write_image(job: _Job, folder: Path, overwrite: bool, progress: Callable[[i
         device=job.device,
         report=progress,
     )
-    seconds = {"occlusion": round(time.perf_counter() - started, 3)}
+    occluded = time.perf_counter()
     scored = scores(job.model, picture, found, device=job.device) if ask.scores else None
     examples = [None if job.atlas is None else _examples(job.atlas, found, layer) for layer in found.layers]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FACTS).unlink(missing_ok=True)
-    _write(folder / "grids.npz", grids_npz(found, scored))
-    _write(folder / "overlay.png", to_png(overlay(found.view, found.grid.spread(found.drop))))
-    _write(folder / "figure.png", figure_png(found, f"{job.name}: {found.target.quantity}", examples))
-    seconds["all"] = round(time.perf_counter() - started, 3)
-    facts = {"key": key, **asked, **facts_of(found, scored), "seconds": seconds, "made_with": _versions()}
-    _write(folder / FACTS, (json.dumps(facts, indent=1, allow_nan=False) + "\n").encode())
+    result.begin()
+    result.write("grids.npz", grids_npz(found, scored))
+    result.write("overlay.png", to_png(overlay(found.view, found.grid.spread(found.drop))))
+    result.write("figure.png", figure_png(found, f"{job.name}: {found.target.quantity}", examples))
+    result.finish(facts_of(found, scored), {"occlusion": occluded - started, "all": time.perf_counter() - started})
 
 
 def _target(job: _Job) -> TargetSpec:
@@ -174,12 +166,7 @@ def _asked(job: _Job, target: TargetSpec, view: View) -> dict[str, Any]:
     """All that decides the result, for the record and to recognise it."""
     ask, grid = job.ask, job.grid
     return {
-        "model": {
-            "spec": job.model.spec,
-            "weights_digest": job.model.digest,
-            "digest": digest_of(job.model),
-            "preprocessing": repr(job.model.preprocessing),
-        },
+        "model": model_facts(job.model),
         "image": {
             "name": job.name,
             "label": job.images.labels[job.index],
@@ -238,34 +225,7 @@ def _check_atlas(atlas: Atlas, model: Model, layers: list[str]) -> None:
         atlas.layer(address)
 
 
-def _finished(folder: Path, key: str, overwrite: bool) -> bool:
-    """Whether the folder holds this very result; raises SettingError if it holds another one."""
-    try:
-        written = json.loads((folder / FACTS).read_text(encoding="utf-8"))["key"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return False
-    if written != key and not overwrite:
-        raise SettingError(
-            f"{folder} holds an occlusion of another image, model or settings; choose another folder with -o, or give "
-            "--overwrite"
-        )
-    return bool(written == key)
-
-
 def _folder_name(index: int, name: str) -> str:
     """A name for an image's folder: the number keeps apart what is alike once made safe."""
     safe = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(name).stem)[:60]
     return f"{index:04d}-{safe}"
-
-
-def _write(path: Path, content: bytes) -> None:
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "convscope": installed_version(),
-        "torch": torch.__version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }

@@ -1,0 +1,106 @@
+"""The folder of one experiment's result: recognised by its key, and whole once its facts are there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import torch
+
+from convscope.atlas.tables import schema_of
+from convscope.atlas.writer import replacing
+from convscope.engine.graphs import digest_of
+from convscope.errors import SettingError
+from convscope.models import Model
+from convscope.version import installed_version
+
+Facts = Mapping[str, Any]
+"""Ready for JSON."""
+
+
+@dataclass(frozen=True)
+class ResultFolder:
+    """Where a result lies; ``facts`` is the JSON file that is written last, ``asked`` all that decides the result."""
+
+    path: Path
+    facts: str
+    asked: Facts
+
+    @property
+    def key(self) -> str:
+        """SHA-256 (hex) of what was asked."""
+        return hashlib.sha256(json.dumps(self.asked, sort_keys=True).encode()).hexdigest()
+
+    def is_finished(self, *, overwrite: bool) -> bool:
+        """Whether the folder holds this very result; raises SettingError if it holds another one."""
+        try:
+            written = json.loads((self.path / self.facts).read_text(encoding="utf-8"))["key"]
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return False
+        if written != self.key and not overwrite:
+            raise SettingError(
+                f"{self.path} holds a result ({self.facts}) of another image, model or settings; choose another "
+                "folder with -o, or give --overwrite"
+            )
+        return bool(written == self.key)
+
+    def begin(self) -> None:
+        """Make the folder, and take away the facts of a result that is about to be replaced."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / self.facts).unlink(missing_ok=True)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole or not at all."""
+        with replacing(self.path / name) as temporary:
+            temporary.write_bytes(content)
+
+    def write_rows(self, name: str, kind: type, rows: Iterable[Any]) -> None:
+        """Write rows of the dataclass ``kind``, whose fields are ``column``, as Parquet or, for ``.csv``, as CSV."""
+        schema, listed = schema_of(kind), list(rows)
+        columns = [[getattr(row, field) for row in listed] for field in schema.names]
+        table = pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+        with replacing(self.path / name) as temporary:
+            _TABLE_WRITERS[Path(name).suffix](table, temporary)
+
+    def finish(self, found: Facts, seconds: Mapping[str, float]) -> None:
+        """Write the facts, which says that the folder is whole."""
+        spent = {stage: round(value, 3) for stage, value in seconds.items()}
+        facts = {"key": self.key, **self.asked, **found, "seconds": spent, "made_with": _versions()}
+        self.write(self.facts, (json.dumps(facts, indent=1, allow_nan=False) + "\n").encode())
+
+
+_TABLE_WRITERS: Mapping[str, Callable[[pa.Table, Path], object]] = {
+    ".parquet": pq.write_table,
+    ".csv": pyarrow.csv.write_csv,
+}
+
+
+def model_facts(model: Model) -> Facts:
+    """Which model a result is of."""
+    return {
+        "spec": model.spec,
+        "weights_digest": model.digest,
+        "digest": digest_of(model),
+        "preprocessing": repr(model.preprocessing),
+    }
+
+
+def skips_facts(skipped: Sequence[tuple[str, str]]) -> list[Facts]:
+    """Images that were left out, each with its reason."""
+    return [{"image": name, "reason": reason} for name, reason in skipped]
+
+
+def _versions() -> Facts:
+    return {
+        "convscope": installed_version(),
+        "torch": torch.__version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
