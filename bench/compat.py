@@ -3,8 +3,8 @@
     python -m bench.compat --torchvision --timm --rows build/compat.jsonl -o docs/coverage.md
 
 Each network is exported, compared with the module it came from, and one unit of a middle layer and of the deepest
-is projected by every method. Weights are random but stirred, so that no scale is zero and no map is dead. With
-``--rows`` the results are kept; networks that passed are not run again.
+is projected by every method, and a patch at a random place is occluded on windows. Weights are random but stirred, so
+that no scale is zero and no map is dead. With ``--rows`` the results are kept; networks that passed are not run again.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
+from convscope.engine.changed import whole
 from convscope.engine.forward import prepare
 from convscope.engine.layers import Layer, find_layers
+from convscope.engine.occluders import Occluders
 from convscope.engine.project import Way, project_units, window_of
+from convscope.engine.sweep import sweep
 from convscope.engine.trace import Trace, trace
 from convscope.errors import ConvscopeError
 from convscope.graph.export import export_graph
@@ -64,6 +67,8 @@ class Row:
     output_error: float | None = None
     scan_error: float | None = None
     gradient_error: float | None = None
+    occlusion_error: float | None = None
+    """Of the output under an occluder, relative to the largest change that the occluder makes."""
     deconvnet_change: float | None = None
     """How much the DeconvNet picture of the deepest layer differs from the gradient; None without rectifiers."""
     problems: tuple[str, ...] = ()
@@ -116,6 +121,7 @@ def _examine(spec: str, side: int) -> Row:
         found,
         output_error=_error(recorded.values[graph.output], eager.output),
         scan_error=_scan_error(graph, recorded, image, nodes),
+        occlusion_error=_occlusion_error(graph, module, image, eager.output),
     )
     return row if row.refused else _projected(row, recorded, eager, layers)
 
@@ -212,6 +218,20 @@ def _scan_error(graph: OpGraph, recorded: Trace, image: Tensor, nodes: Sequence[
     return max(errors)
 
 
+def _occlusion_error(graph: OpGraph, module: nn.Module, image: Tensor, bare: Tensor) -> float:
+    """How far the output under a patch at a random place, on windows as far as they go, is from the module's own."""
+    side = image.shape[-1]
+    patch = side // 5
+    y, x = (int(torch.randint(side - patch + 1, ())) for _ in range(2))
+    mask = torch.ones(patch, patch, dtype=torch.bool)
+    occluders = Occluders((y,), (x,), mask, torch.randn_like(image))
+    with torch.no_grad():
+        expected = tree_leaves(module(occluders.covered(image, [0])))[0]
+    (found,) = sweep(graph, image, occluders, {"output": (graph.output, whole)}, windows=True)
+    largest = float((expected - bare).abs().max())
+    return float((found.values["output"] - expected).abs().max()) / (largest or 1.0)
+
+
 def _outside(layer: Layer, place: tuple[int, int, int], pixels: NDArray[np.float32]) -> Iterator[str]:
     """A problem if a gradient reaches pixels that the layer's receptive field leaves out."""
     top, left, bottom, right = window_of(layer, place[1], place[2], pixels.shape[:2])
@@ -230,7 +250,7 @@ def _error(one: Tensor | NDArray[np.float32], other: Tensor | NDArray[np.float32
 def failed(row: Row) -> bool:
     """True if anything asked of the network did not hold."""
     exact = 1e-3 if row.bits == 32 else 1e-6
-    errors = (row.output_error, row.scan_error, row.gradient_error)
+    errors = (row.output_error, row.scan_error, row.gradient_error, row.occlusion_error)
     return bool(row.refused or row.problems) or any(error is None or not error < exact for error in errors)
 
 
@@ -257,15 +277,17 @@ def table(rows: Sequence[Row]) -> str:
 _LEGEND = """\
 Every network is built with random weights, exported, and compared with the module that it came from: its output, the
 maps that a scan sees, and, for the strongest unit of a middle layer and of the deepest, the gradient at the pixels
-against autograd on the module itself. All methods must give finite pictures, the gradient must stay inside the
-receptive field, and DeconvNet must differ from it wherever there are rectifiers.
+against autograd on the module itself; and its output under a patch at a random place, computed on windows as far as
+they go, against the module's own for the covered image. All methods must give finite pictures, the gradient must stay
+inside the receptive field, and DeconvNet must differ from it wherever there are rectifiers.
 
 - *layers*, *units*: the default layers and all their feature maps; *whole*: how many of these layers see the whole
   image from every position, because something on the way mixes all positions.
 - *auto*: the method that `auto` chooses; *switches*: max-pooling ops on the way to the deepest layer.
 - *refused*: ops that the chosen method has no rule for.
 - *output*, *scan*, *gradient*: largest difference, relative to the largest value (float64 with pixels in float32;
-  float32 throughout where marked 32).
+  float32 throughout where marked 32). *occlusion*: the same of the output, relative to the largest change that the
+  occluder makes.
 - *DeconvNet*: how far its picture of the deepest layer is from the gradient, on the same scale; a dash where there is
   no rectifier, so that both are the same.""".splitlines()
 _BLIND = (
@@ -273,8 +295,9 @@ _BLIND = (
     " from; `auto` uses guided backprop instead:"
 )
 _HEAD = (
-    "| network | input | layers | units | whole | auto | switches | refused | output | scan | gradient | DeconvNet |",
-    "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    "| network | input | layers | units | whole | auto | switches | refused | output | scan | gradient | occlusion |"
+    " DeconvNet |",
+    "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
 )
 
 
@@ -288,7 +311,7 @@ def _line(row: Row) -> str:
         row.method,
         row.switches,
         "; ".join((*row.refused, *row.problems)) or "none",
-        *(_size(value) for value in (row.output_error, row.scan_error, row.gradient_error)),
+        *(_size(v) for v in (row.output_error, row.scan_error, row.gradient_error, row.occlusion_error)),
         "-" if row.deconvnet_change is None else f"{row.deconvnet_change:.1g}",
     )
     return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

@@ -1,6 +1,7 @@
 """The page of the sweep lists every network, and none that failed without saying so."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,16 @@ from bench.compat import Row, failed, networks, table
 
 PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 LISTED = set(re.findall(r"^\| (\w+) \| \d", PAGE.read_text("utf-8"), re.MULTILINE))
-GOOD = Row("torchvision:some@none", 64, layers=3, switches=1, output_error=0.0, scan_error=1e-9, gradient_error=1e-8)
+GOOD = Row(
+    "torchvision:some@none",
+    64,
+    layers=3,
+    switches=1,
+    output_error=0.0,
+    scan_error=1e-9,
+    gradient_error=1e-8,
+    occlusion_error=1e-9,
+)
 
 
 @pytest.mark.parametrize("source", ["torchvision", "timm"])
@@ -27,6 +37,7 @@ def test_a_row_says_what_was_refused_and_what_went_wrong() -> None:
 
 
 @pytest.mark.parametrize("error", [None, 1e-3, float("nan")])
-def test_a_network_fails_unless_it_is_exact(error: float | None) -> None:
+@pytest.mark.parametrize("column", ["output_error", "scan_error", "gradient_error", "occlusion_error"])
+def test_a_network_fails_unless_it_is_exact(column: str, error: float | None) -> None:
     assert not failed(GOOD)
-    assert failed(Row("timm:x@none", 64, output_error=0.0, scan_error=0.0, gradient_error=error))
+    assert failed(replace(GOOD, **{column: error}))

@@ -131,6 +131,42 @@ def nest_concatenations(graph: OpGraph) -> OpGraph:
     return replace_nodes(graph, tuple(nodes))
 
 
+def linear_first(graph: OpGraph) -> OpGraph:
+    """``linear(transpose(x))`` as ``transpose(linear(x))``, where the transposition leaves the last axis alone.
+
+    The numbers are the same; but a matrix product over memory that lies in order takes half the time.
+    """
+    nodes: list[OpNode] = []
+    for node in graph.nodes:
+        source = _transposition_before(graph, node)
+        if source is None:
+            nodes.append(node)
+            continue
+        first, second = source.args[1:]
+        shape = list(node.shape or ())
+        shape[first], shape[second] = shape[second], shape[first]
+        ahead = replace(node, name=f"{node.name}.ahead", args=(source.args[0], *node.args[1:]), shape=tuple(shape))
+        behind = replace(
+            node,
+            op=source.op,
+            target=source.target,
+            args=(Ref(ahead.name), first, second),
+            kwargs={},
+            parameters=source.parameters,
+        )
+        nodes += [ahead, behind]
+    return replace_nodes(graph, tuple(nodes))
+
+
+def _transposition_before(graph: OpGraph, node: OpNode) -> OpNode | None:
+    operand = node.args[0] if node.op == "linear" else None
+    source = graph.by_name.get(operand.name) if isinstance(operand, Ref) else None
+    if source is None or source.op != "transpose" or len(source.args) != 3 or source.shape is None:
+        return None
+    last = len(source.shape) - 1
+    return source if all(axis % (last + 1) != last for axis in source.args[1:]) else None
+
+
 def laid_out(value: Tensor) -> Tensor:
     """A constant in the memory format that is fastest for maps: channels last."""
     return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
