@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from convscope.images import ImageSet
     from convscope.models import Model, Preprocessing, load_model
     from convscope.pipeline.build import Ask, build_atlas
+    from convscope.probes.correspondence.correspond import correspond
+    from convscope.probes.correspondence.result import Correspondence
     from convscope.probes.occlusion.map import OcclusionMap
     from convscope.probes.occlusion.occlude import occlude
     from convscope.units import UnitAddress
@@ -34,6 +36,7 @@ __all__ = [
     "Ask",
     "Atlas",
     "ConvscopeError",
+    "Correspondence",
     "ImageSet",
     "Model",
     "OcclusionMap",
@@ -42,6 +45,7 @@ __all__ = [
     "UnitAddress",
     "__version__",
     "build_atlas",
+    "correspond",
     "coverage",
     "export_site",
     "layers",
@@ -55,6 +59,7 @@ _HOME = {
     "Ask": "pipeline.build",
     "Atlas": "atlas.reader",
     "ConvscopeError": "errors",
+    "Correspondence": "probes.correspondence.result",
     "ImageSet": "images",
     "Model": "models",
     "OcclusionMap": "probes.occlusion.map",
@@ -62,6 +67,7 @@ _HOME = {
     "Question": "engine.scan",
     "UnitAddress": "units",
     "build_atlas": "pipeline.build",
+    "correspond": "probes.correspondence.correspond",
     "coverage": "engine.inspect",
     "export_site": "web.site",
     "layers": "engine.inspect",

@@ -11,6 +11,7 @@ ConvscopeError
 ├── SettingError          a setting is unknown or out of range
 ├── ImageError            one image cannot be read (callers list it as skipped)
 ├── ImageSetError         a whole image source cannot be used
+├── PartsError            marked parts cannot be read, or fit no image
 ├── AtlasError            a store cannot be read or written
 │   ├── AtlasMismatchError    the store was made from another model, data set or settings
 │   └── AtlasFormatError      the store is damaged, or of a version this program does not know
@@ -62,6 +63,10 @@ class ImageError(ConvscopeError):
 
 class ImageSetError(ConvscopeError):
     """A whole image source cannot be used."""
+
+
+class PartsError(ConvscopeError):
+    """A file of marked parts cannot be read, or what it marks fits no image."""
 
 
 class AtlasError(ConvscopeError):

@@ -93,6 +93,18 @@ def test_occlusion(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert printed[-1].startswith(f"9 places in {names['planned'].groups} groups, gain ")
 
 
+def test_correspondence(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (table,) = examples(ROOT / "docs/how-to/correspondence.md", "csv")
+    (place / "parts.csv").write_text(table)
+    names = run("docs/how-to/correspondence.md", "python:tests.docs.tiny:classify")
+    assert names["found"].parts == ("left eye", "nose")
+    assert names["row"].distances.shape == (2, 2)
+    assert names["row"].random_deltas.shape == (20,)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("features.30 left eye ")
+    assert [line.split()[0] for line in printed[-3:]] == ["anywhere", "elsewhere", "swapped"]
+
+
 def test_rules(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = run("docs/how-to/rules.md")
     assert f"relu {len(CONVOLUTIONS)} rectify the signal" in capsys.readouterr().out

@@ -65,6 +65,14 @@ EXAMPLES = {
         "not repeated, and results of other settings are only replaced with `--overwrite`. See "
         "[occlusion](how-to/occlusion.md).",
     ),
+    "correspond": Example(
+        "convscope correspond torchvision:vgg16 dogs/ --parts dogs.csv -o parts",
+        "Makes the folder `parts`: `figure.png`, the paper's figure 8; `table.png`, its table 1 as a picture "
+        "with intervals and random draws; the table in `table.csv`, the distances in `pairs.parquet` and "
+        "`random.parquet`, and settings, notes and digests in `correspondence.json`. Prints the table: a negative "
+        "difference says that the part is more consistent than random regions. Parts that the crop cuts away and "
+        "images that cannot be read are listed as left out. See [correspondence](how-to/correspondence.md).",
+    ),
     "plan": Example(
         "convscope plan torchvision:vgg16 --patch 16 --stride 8",
         "Makes no files: lists the ops in the order in which `occlude` runs them, with the size of the map and of the "

@@ -31,6 +31,7 @@ STAGES = {
     "project": ("projecting", "units"),
     "pages": ("drawing", "pages"),
     "occlude": ("occluding", "places"),
+    "correspond": ("comparing", "occlusions"),
 }
 
 

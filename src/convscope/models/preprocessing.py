@@ -28,6 +28,9 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 MOST_PIXELS = 2**26
 """Largest resized picture: a 1x10000 strip must not grow to gigabytes before it is cropped."""
 
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels, from the picture's top left corner."""
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -97,6 +100,13 @@ class Preprocessing:
                 "Crop it first."
             )
         return (self.resize, longer) if height <= width else (longer, self.resize)
+
+    def placed(self, box: Box, height: int, width: int) -> Box:
+        """Where a box of a picture of ``height`` x ``width`` pixels lies in its view; may reach past the view."""
+        tall, wide = self._resized(height, width)
+        top, left = round((tall - self.height) / 2), round((wide - self.width) / 2)
+        down, along = tall / height, wide / width
+        return box[0] * along - left, box[1] * down - top, box[2] * along - left, box[3] * down - top
 
     def normalise(self, views: torch.Tensor) -> torch.Tensor:
         """The input: uint8 [n, height, width, channels] -> float32 [n, channels, height, width]."""
