@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from convscope.pipeline.build import Ask, build_atlas
     from convscope.probes.correspondence.correspond import correspond
     from convscope.probes.correspondence.result import Correspondence
+    from convscope.probes.invariance.invariance import invariance
+    from convscope.probes.invariance.result import Invariance
     from convscope.probes.occlusion.map import OcclusionMap
     from convscope.probes.occlusion.occlude import occlude
     from convscope.units import UnitAddress
@@ -38,6 +40,7 @@ __all__ = [
     "ConvscopeError",
     "Correspondence",
     "ImageSet",
+    "Invariance",
     "Model",
     "OcclusionMap",
     "Preprocessing",
@@ -48,6 +51,7 @@ __all__ = [
     "correspond",
     "coverage",
     "export_site",
+    "invariance",
     "layers",
     "load_model",
     "occlude",
@@ -61,6 +65,7 @@ _HOME = {
     "ConvscopeError": "errors",
     "Correspondence": "probes.correspondence.result",
     "ImageSet": "images",
+    "Invariance": "probes.invariance.result",
     "Model": "models",
     "OcclusionMap": "probes.occlusion.map",
     "Preprocessing": "models",
@@ -70,6 +75,7 @@ _HOME = {
     "correspond": "probes.correspondence.correspond",
     "coverage": "engine.inspect",
     "export_site": "web.site",
+    "invariance": "probes.invariance.invariance",
     "layers": "engine.inspect",
     "load_model": "models",
     "occlude": "probes.occlusion.occlude",

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench.compat import Row, failed, networks, table
@@ -40,4 +41,5 @@ def test_a_row_says_what_was_refused_and_what_went_wrong() -> None:
 @pytest.mark.parametrize("column", ["output_error", "scan_error", "gradient_error", "occlusion_error"])
 def test_a_network_fails_unless_it_is_exact(column: str, error: float | None) -> None:
     assert not failed(GOOD)
-    assert failed(replace(GOOD, **{column: error}))
+    changed: dict[str, Any] = {column: error}
+    assert failed(replace(GOOD, **changed))

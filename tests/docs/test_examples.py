@@ -105,6 +105,15 @@ def test_correspondence(place: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert [line.split()[0] for line in printed[-3:]] == ["anywhere", "elsewhere", "swapped"]
 
 
+def test_invariance(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = run("docs/how-to/invariance.md", "python:tests.docs.tiny:classify")
+    found = names["found"]
+    assert found.distance.shape == (IMAGES, len(CONVOLUTIONS) + 2, 36)  # and what the classifier reads and says
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
+        layer.address for layer in found.layers
+    ]
+
+
 def test_rules(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = run("docs/how-to/rules.md")
     assert f"relu {len(CONVOLUTIONS)} rectify the signal" in capsys.readouterr().out

@@ -27,7 +27,7 @@ Results go to standard output, progress and messages to standard error. Progress
 | 0 | done |
 | 1 | `coverage` found an op that is refused |
 | 2 | the request cannot be met: an error message says what was met, what was expected and what to do |
-| 130, 143 | stopped (Ctrl-C) or terminated; the same `atlas` or `occlude` command goes on from there |
+| 130, 143 | stopped (Ctrl-C) or terminated; the same `atlas`, `occlude` or `invariance` command goes on from there |
 
 With `--json`, an error of convscope's is also printed on standard output, as `{"error": …, "message": …}`.
 """
@@ -72,6 +72,14 @@ EXAMPLES = {
         "`random.parquet`, and settings, notes and digests in `correspondence.json`. Prints the table: a negative "
         "difference says that the part is more consistent than random regions. Parts that the crop cuts away and "
         "images that cannot be read are listed as left out. See [correspondence](how-to/correspondence.md).",
+    ),
+    "invariance": Example(
+        "convscope invariance torchvision:vgg16 photographs/ -o invariance --limit 100",
+        "Makes the folder `invariance`: `figure.png` with a row per transform as in the paper's figure 5, `layers.png` "
+        "with all layers and the score of each, every number in `curves.parquet`, `labels.parquet`, `units.parquet` "
+        "and `scores.csv`, and settings, digests and means in `invariance.json`. Prints for each transform the layers "
+        "that change least and most, and how often the label stays. A finished folder is not made again; images that "
+        "cannot be read are listed as skipped. See [invariance](how-to/invariance.md).",
     ),
     "plan": Example(
         "convscope plan torchvision:vgg16 --patch 16 --stride 8",

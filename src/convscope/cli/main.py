@@ -12,6 +12,7 @@ import typer
 
 from convscope.cli.atlas import atlas
 from convscope.cli.correspond import correspond
+from convscope.cli.invariance import invariance
 from convscope.cli.look import coverage, layers
 from convscope.cli.occlude import occlude
 from convscope.cli.plan import plan
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (atlas, project, occlude, correspond, plan, layers, coverage):
+for command in (atlas, project, occlude, invariance, correspond, plan, layers, coverage):
     app.command()(command)
 
 

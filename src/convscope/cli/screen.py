@@ -32,6 +32,7 @@ STAGES = {
     "pages": ("drawing", "pages"),
     "occlude": ("occluding", "places"),
     "correspond": ("comparing", "occlusions"),
+    "transform": ("transforming", "images"),
 }
 
 
@@ -48,7 +49,7 @@ class _Speed(ProgressColumn):
 def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """A callable (stage, done, total) that draws one bar per stage, with speed and time left."""
     bars = Progress(
-        TextColumn("{task.description:>10}"),
+        TextColumn("{task.description:>12}"),
         BarColumn(),
         MofNCompleteColumn(),
         _Speed(),

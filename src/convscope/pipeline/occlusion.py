@@ -29,12 +29,10 @@ from convscope.probes.occlusion.map import LayerResponse, OcclusionMap
 from convscope.probes.occlusion.occlude import chosen_layers, occlude
 from convscope.probes.occlusion.overlay import overlay
 from convscope.probes.occlusion.refine import Approximate
-from convscope.probes.targets import PREDICTED, TargetSpec
+from convscope.probes.targets import PREDICTED, TRUE, TargetSpec
 
 FACTS = "occlusion.json"
 """Written last: a folder that has it is whole."""
-TRUE = "true"
-"""The target that stands for the image's own label."""
 
 Report = Callable[[str, int, int], None]
 

@@ -70,11 +70,29 @@ class ResultFolder:
         with replacing(self.path / name) as temporary:
             _TABLE_WRITERS[Path(name).suffix](table, temporary)
 
+    def write_columns(self, name: str, kind: type, parts: Iterable[Mapping[str, Any]]) -> None:
+        """As ``write_rows``, from whole columns: each part maps every column to an array, a list or one value."""
+        schema = schema_of(kind)
+        tables = [_table(schema, part) for part in parts]
+        with replacing(self.path / name) as temporary:
+            _TABLE_WRITERS[Path(name).suffix](pa.concat_tables([schema.empty_table(), *tables]), temporary)
+
     def finish(self, found: Facts, seconds: Mapping[str, float]) -> None:
         """Write the facts, which says that the folder is whole."""
         spent = {stage: round(value, 3) for stage, value in seconds.items()}
         facts = {"key": self.key, **self.asked, **found, "seconds": spent, "made_with": _versions()}
         self.write(self.facts, (json.dumps(facts, indent=1, allow_nan=False) + "\n").encode())
+
+
+def _table(schema: pa.Schema, part: Mapping[str, Any]) -> pa.Table:
+    length = max(len(value) for value in part.values() if not isinstance(value, str | None | int | float))
+    columns = [
+        pa.repeat(pa.scalar(part[field.name], field.type), length)
+        if isinstance(part[field.name], str | None | int | float)
+        else pa.array(part[field.name], field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 _TABLE_WRITERS: Mapping[str, Callable[[pa.Table, Path], object]] = {

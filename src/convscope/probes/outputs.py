@@ -36,7 +36,7 @@ def outputs_of(graph: OpGraph, output: Tensor, names: tuple[str, ...]) -> Output
         return Outputs(0, (), None)
     if not bool(output.isfinite().all()):
         raise NumberError(
-            f"{graph.by_name[graph.output].where()} is NaN or infinite for the unoccluded image. Look for NaN in the "
+            f"{graph.by_name[graph.output].where()} is NaN or infinite for the image as it is. Look for NaN in the "
             "weights, and check how the model is normalised"
         )
     count = output.shape[1]

@@ -14,6 +14,8 @@ from convscope.probes.outputs import Outputs
 from convscope.units import UnitAddress
 
 PREDICTED = "predicted"
+TRUE = "true"
+"""The target that stands for the image's own label, for experiments that know it."""
 
 TargetSpec = str | int | UnitAddress | Sequence[str | int] | Callable[[Any], Any]
 """``predicted``, a class by index or name, several classes, ``LAYER:UNIT[@ROW,COLUMN]``, a function of the output."""
