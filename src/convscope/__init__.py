@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from convscope.probes.invariance.result import Invariance
     from convscope.probes.occlusion.map import OcclusionMap
     from convscope.probes.occlusion.occlude import occlude
+    from convscope.probes.trust.measure import trust
+    from convscope.probes.trust.result import Trust
     from convscope.units import UnitAddress
     from convscope.web.site import export_site
 
@@ -45,6 +47,7 @@ __all__ = [
     "OcclusionMap",
     "Preprocessing",
     "Question",
+    "Trust",
     "UnitAddress",
     "__version__",
     "build_atlas",
@@ -57,6 +60,7 @@ __all__ = [
     "occlude",
     "project",
     "scan",
+    "trust",
 ]
 
 _HOME = {
@@ -70,6 +74,7 @@ _HOME = {
     "OcclusionMap": "probes.occlusion.map",
     "Preprocessing": "models",
     "Question": "engine.scan",
+    "Trust": "probes.trust.result",
     "UnitAddress": "units",
     "build_atlas": "pipeline.build",
     "correspond": "probes.correspondence.correspond",
@@ -81,6 +86,7 @@ _HOME = {
     "occlude": "probes.occlusion.occlude",
     "project": "engine.project",
     "scan": "engine.scan",
+    "trust": "probes.trust.measure",
 }
 """Public name to the module, below this package, that defines it."""
 

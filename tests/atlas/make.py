@@ -12,7 +12,7 @@ from PIL import Image
 
 from convscope.atlas.manifest import DataFacts, Manifest, ModelFacts, Provenance, RuleUse, Settings
 from convscope.atlas.projection import Projection
-from convscope.atlas.schema import ImageRow, LayerRow, PictureRow, ProjectionRow, TopRow, UnitRow
+from convscope.atlas.schema import ImageRow, LayerRow, PictureRow, ProjectionRow, TopRow, TrustRow, UnitRow
 from convscope.atlas.session import open_for_writing
 from convscope.atlas.writer import write_manifest, write_table
 from convscope.window import Field
@@ -76,7 +76,8 @@ def make_atlas(
 ) -> Path:
     """Write an atlas of layers (address, units) over ``images`` images of ``size`` pixels; returns ``path``.
 
-    The last image is skipped; the last unit of every layer is dead and has no top activations. ``suffix`` ends the
+    The last image is skipped; the last unit of every layer is dead and has no top activations; the pictures of the
+    second layer were not tested. ``suffix`` ends the
     name, class and reason of every image; ``projected`` limits projections to so many units of a layer, from unit 1.
     """
     generator = np.random.default_rng(seed)
@@ -110,6 +111,7 @@ def make_atlas(
             )
         ]
         write_table(path, "top", tops)
+        write_table(path, "trust", trust_rows([layer for number, (layer, _) in enumerate(layers) if number != 1]))
         if raw != "none":
             for layer in rows:
                 chosen = [row for row in tops if row.layer == layer.layer and row.among is None]
@@ -191,3 +193,14 @@ def projection_rows(tops: Sequence[TopRow], channels: int, generator: np.random.
     for row in tops:
         pixels = smooth(generator, row.bottom - row.top, row.right - row.left, channels)
         yield Projection(row.layer, row.unit, row.rank, row.image, "deconvnet", row.top, row.left, pixels).pack()
+
+
+def trust_rows(layers: Sequence[str]) -> Iterator[TrustRow]:
+    """Pictures that differ by layer in how they may be read; the image test had no pairs."""
+    badges = ("do not read as the unit's meaning", "reads as the unit", "mixed", "of a later version")
+    for number, layer in enumerate(layers):
+        for test, rank in (("weight", 0.25), ("unit", 0.93), ("signal", -0.125), ("image", None)):
+            yield TrustRow(
+                "deconvnet", layer, test, rank, rank, rank, rank, 0 if rank is None else 30, 2,
+                "not measured" if rank is None else "fails", badges[number % 4], f"Pictures of {layer} are alike.",
+            )  # fmt: skip

@@ -282,3 +282,28 @@ def test_others_read_the_files_without_this_package(atlas: Atlas) -> None:
 def test_reading_needs_no_torch() -> None:
     check = "import sys, convscope.render; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", check], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+def test_sanity_scores_by_layer(atlas: Atlas) -> None:
+    rows = [vars(row) for row in atlas.trust("features.0")]
+    assert rows == raw(atlas, "trust.parquet")
+    assert [row["test"] for row in rows] == ["weight", "unit", "signal", "image"]
+    assert atlas.trust("features.3") == ()
+    with pytest.raises(AddressError, match=r"no layer 'features\.4'"):
+        atlas.trust("features.4")
+
+
+def test_an_atlas_without_sanity_scores_is_whole(tmp_path: Path) -> None:
+    path = make_atlas(tmp_path / "a")
+    (path / "trust.parquet").unlink()
+    atlas = Atlas.open(path)
+    assert atlas.trust("features.0") == ()
+    assert atlas.query("SELECT count(*) AS n FROM trust")["n"].to_pylist() == [0]
+
+
+def test_damaged_sanity_scores_are_named(tmp_path: Path) -> None:
+    path = make_atlas(tmp_path / "a")
+    table = pq.read_table(path / "trust.parquet")
+    pq.write_table(table.drop_columns(["badge"]), path / "trust.parquet")
+    with pytest.raises(AtlasFormatError, match=r"trust\.parquet: column badge is missing"):
+        Atlas.open(path)

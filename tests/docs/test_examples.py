@@ -114,6 +114,14 @@ def test_invariance(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_trust(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = run("docs/how-to/trust.md", "python:tests.docs.tiny:classify")
+    assert names["row"].sentence in capsys.readouterr().out
+    assert names["row"].cascade[-1].count == len(CONVOLUTIONS)
+    assert names["test"].test == "image"
+    assert len(Atlas.open("tested").trust("features.29")) == 4
+
+
 def test_rules(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = run("docs/how-to/rules.md")
     assert f"relu {len(CONVOLUTIONS)} rectify the signal" in capsys.readouterr().out

@@ -13,9 +13,10 @@ from torch import nn
 from convscope.engine import project as projecting
 from convscope.engine.graphs import graph_of
 from convscope.engine.layers import find_layers
-from convscope.engine.project import Way, project, project_units
-from convscope.engine.trace import trace
+from convscope.engine.project import Way, project, project_signals, project_units
+from convscope.engine.trace import retrace, trace
 from convscope.errors import AddressError, CoverageError, ImageError, NumberError
+from convscope.graph.opgraph import evaluate
 from convscope.models import Model, load_model
 from convscope.units import UnitAddress
 from tests.engine.make import DEAD, exact_model, exact_net, feeding, float_net, maps_of, pictures
@@ -152,3 +153,75 @@ def test_a_graph_is_kept_for_each_input_size(model: Model) -> None:
     small = graph_of(replace(model, preprocessing=feeding(size=16)))
     assert small.input_shape == (1, 3, 16, 16)
     assert graph_of(model).input_shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize("method", ["deconvnet", "guided_backprop", "gradient"])
+def test_a_one_hot_signal_is_the_units_projection_in_other_units(model: Model, method: str) -> None:
+    graph = graph_of(model)
+    (layer,) = find_layers(graph, ["5"])
+    recorded = trace(graph, torch.from_numpy(PICTURE).permute(2, 0, 1)[None].float(), layer.node)
+    value = recorded.values[layer.node]
+    y, x = divmod(int(value[0].sum(0).argmax()), layer.width)
+    units = [int(unit) for unit in value[0, :, y, x].nonzero()[:, 0]]
+    assert len(units) > 1
+    signals = torch.eye(layer.units)[units]
+    ones = list(project_signals(recorded, layer, signals, (y, x), Way(method)))
+    valued = list(project_units(recorded, layer, [(unit, y, x) for unit in units], Way(method)))
+    for unit, one, expected in zip(units, ones, valued, strict=True):
+        np.testing.assert_allclose(one * float(value[0, unit, y, x]), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_gradient_of_a_mixture_is_the_mixture_of_gradients(model: Model) -> None:
+    assert isinstance(model.module, nn.Sequential)
+    graph = graph_of(model)
+    (layer,) = find_layers(graph, ["5"])
+    image = torch.from_numpy(PICTURE).permute(2, 0, 1)[None].float()
+    recorded = trace(graph, image, layer.node)
+    mixture = torch.randn(2, layer.units, generator=torch.Generator().manual_seed(3))
+    leaf = image.clone().requires_grad_()
+    value = model.module[:6](leaf)[0, :, 6, 7]
+    found = list(project_signals(recorded, layer, mixture, (6, 7), Way("gradient")))
+    for signal, pixels in zip(mixture, found, strict=True):
+        (expected,) = torch.autograd.grad(value, leaf, signal, retain_graph=True)
+        np.testing.assert_allclose(pixels, expected[0].permute(1, 2, 0).numpy(), atol=1e-5)
+    assert list(project_signals(recorded, layer, mixture[:0], (6, 7), Way("gradient"))) == []
+
+
+def test_a_trace_of_the_same_image_again_takes_over_what_has_not_changed(model: Model) -> None:
+    graph = graph_of(model)
+    layers = find_layers(graph, ["2", "5"])
+    image = torch.from_numpy(PICTURE).permute(2, 0, 1)[None].float()
+    recorded = trace(graph, image, layers[1].node)
+    weight = layers[1].node
+    changed = {node.name for node in graph.nodes[graph.nodes.index(graph.by_name[layers[0].node]) + 1 :]}
+    doubled = {name: value * 2 if value.dim() == 4 else value for name, value in graph.constants.items()}
+    other = replace(graph, constants=doubled)
+    again, whole = retrace(recorded, other, changed, weight), trace(other, image, weight)
+    assert again.values[layers[0].node] is recorded.values[layers[0].node]
+    first = next(node for node in graph.nodes if node.name in changed)
+    np.testing.assert_array_equal(
+        again.values[first.name], run_op(first, {**doubled, **recorded.values, **other.constants})
+    )
+    assert not torch.equal(again.values[weight], whole.values[weight])  # which is new from the bottom up
+
+
+def run_op(node: Any, values: Any) -> Any:
+    return evaluate(node, values)
+
+
+@pytest.mark.parametrize("cut", [nn.ReLU6(), nn.Hardtanh(), nn.Hardtanh(-0.5, 2.0)])
+def test_the_gradient_of_a_rectifier_with_a_ceiling_agrees_with_autograd(cut: nn.Module) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), cut, nn.Conv2d(4, 5, 3)).eval()
+    with torch.no_grad():
+        for part in net:
+            for weight in part.parameters():
+                weight.mul_(0.05)
+    found = load_model(net, preprocessing=feeding())
+    pixels = torch.from_numpy(PICTURE).permute(2, 0, 1)[None].float().requires_grad_()
+    value = net(pixels)[0, 2, 5, 6]
+    (expected,) = torch.autograd.grad(value, pixels, value.detach())
+    pixel_wise = project(found, PICTURE, "2:2@5,6", method="gradient").pixels
+    inside = net[:2](pixels.detach())[0, :, 5:8, 6:9]
+    assert 0 < int(((inside > -0.5) & (inside < 1) & (inside != 0)).sum()) < inside.numel()  # both sides occur
+    np.testing.assert_allclose(pixel_wise, expected[0].permute(1, 2, 0).numpy(), atol=1e-6)

@@ -77,7 +77,7 @@ def test_the_summary_counts(model: Model, images: ImageSet, tmp_path: Path) -> N
     assert sorted(path.name for path in summary.path.iterdir()) == [
         ".convscope.lock",
         *("images.parquet", "journal.json", "layers.parquet", "manifest.json"),
-        *("pictures", "projections", "top.parquet", "units.parquet"),
+        *("pictures", "projections", "top.parquet", "trust.parquet", "units.parquet"),
     ]
 
 

@@ -52,6 +52,8 @@ WRITING = """\
   `.*.tmp`, and the next writer removes them.
 - All files of an atlas belong to one run: same weights, data set, settings, and version of convscope. `key`,
   in the manifest, is the sha256 of these.
+- `trust.parquet` may be absent: the atlas was not asked for it, or is older than it. Later
+  versions may add such tables.
 - The names of the files inside `projections/` and `pictures/` carry no meaning. Within a file, rows of
   `projections` are sorted by unit and rank in each layer.
 - A later format version is refused with a message that names the version of convscope that wrote it.

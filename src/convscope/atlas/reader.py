@@ -20,7 +20,7 @@ from convscope.atlas.look import TILE, UnitView, atlas_html
 from convscope.atlas.manifest import JOURNAL, MANIFEST, Manifest, read_manifest
 from convscope.atlas.projection import Projection
 from convscope.atlas.query import run_query
-from convscope.atlas.schema import ImageRow, LayerRow, PictureRow, ProjectionRow, TopRow, UnitRow
+from convscope.atlas.schema import ImageRow, LayerRow, PictureRow, ProjectionRow, TopRow, TrustRow, UnitRow
 from convscope.atlas.store import damage_named, merge_rows, open_tables, read_rows
 from convscope.atlas.tiles import crop
 from convscope.display import Picture, blank, fit
@@ -200,6 +200,10 @@ class Atlas:
         """The images that have a picture, in order."""
         return self._pictured
 
+    def trust(self, layer: str) -> tuple[TrustRow, ...]:
+        """The sanity scores of a layer's pictures, one row per test; none if it was not tested."""
+        return self._trust.get(self.layer(layer).layer, ())
+
     def query(self, sql: str) -> pa.Table:
         """The answer to one SQL query over the tables, in DuckDB's dialect, with no access to anything else.
 
@@ -223,6 +227,13 @@ class Atlas:
         if any(row.image != index for index, row in enumerate(rows)):
             raise AtlasFormatError(f"{self.path / 'images.parquet'}, column image: is not 0, 1, 2, … without gaps.")
         return rows
+
+    @cached_property
+    def _trust(self) -> dict[str, tuple[TrustRow, ...]]:
+        found: dict[str, tuple[TrustRow, ...]] = {}
+        for row in read_rows(self._tables["trust"], TrustRow):
+            found[row.layer] = (*found.get(row.layer, ()), row)
+        return found
 
     @cached_property
     def _pictured(self) -> tuple[int, ...]:

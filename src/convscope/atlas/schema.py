@@ -120,6 +120,34 @@ class PictureRow:
     encoded: bytes = column("the encoded picture", "binary")
 
 
+@dataclass(frozen=True)
+class TrustRow:
+    """``trust.parquet``: sanity scores of the pictures, one row per method, layer and test; the table may be absent."""
+
+    method: str = column("deconvnet, guided_backprop or gradient", "string")
+    layer: str = column("address of the layer; those that were not tested are missing", "string")
+    test: str = column(
+        "what was changed between the two pictures of a pair: weight (re-initialised from the top down), unit "
+        "(another, same place and image), signal (random positive, instead of one unit), image (another)",
+        "string",
+    )
+    rank: float | None = column("mean rank correlation of the pairs' signed values; null without pairs", "float")
+    absolute: float | None = column("the same of absolute values; null if not defined", "float")
+    ssim: float | None = column("mean structural similarity, as displayed; null if not defined", "float")
+    spread: float | None = column("standard deviation of the rank correlation over the pairs", "float")
+    pairs: int = column("pairs that were compared", "int32")
+    empty: int = column("pairs left out because one of the two pictures was empty", "int32")
+    verdict: str = column(
+        "passes, partly or fails; for image: follows the image, in part or ignores the image; or not measured", "string"
+    )
+    badge: str = column(
+        "all tests of the method and layer together: reads as the unit, mixed, do not read as the unit's meaning, or "
+        "not measured",
+        "string",
+    )
+    sentence: str = column("the same in plain words, with the number that decided", "string")
+
+
 TABLES: dict[str, type] = {
     "images": ImageRow,
     "layers": LayerRow,
@@ -127,4 +155,5 @@ TABLES: dict[str, type] = {
     "top": TopRow,
     "projections": ProjectionRow,
     "pictures": PictureRow,
+    "trust": TrustRow,
 }

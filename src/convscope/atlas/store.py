@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from convscope.atlas.schema import TABLES
-from convscope.atlas.tables import PARTITIONED, schema_of
+from convscope.atlas.tables import OPTIONAL, PARTITIONED, schema_of
 from convscope.errors import AtlasFormatError
 
 Row = TypeVar("Row")
@@ -23,7 +23,7 @@ ONE_GROUP = 1024
 
 
 def open_tables(folder: Path) -> Mapping[str, ds.Dataset]:
-    """Every table of the atlas in ``folder``, its columns checked; a partitioned table may be absent.
+    """Every table of the atlas in ``folder``, its columns checked; a partitioned or optional table may be absent.
 
     Raises AtlasFormatError naming the file and the columns that are missing or of another type.
     """
@@ -32,12 +32,13 @@ def open_tables(folder: Path) -> Mapping[str, ds.Dataset]:
 
 def _open_table(folder: Path, table: str) -> ds.Dataset:
     schema = schema_of(TABLES[table])
+    single = folder / f"{table}.parquet"
     if table in PARTITIONED:
         files = sorted((folder / table).glob("*.parquet"))
+    elif single.is_file() or table in OPTIONAL:
+        files = [single] if single.is_file() else []
     else:
-        files = [folder / f"{table}.parquet"]
-        if not files[0].is_file():
-            raise AtlasFormatError(f"{files[0]} is missing. Restore it, or make the atlas again.")
+        raise AtlasFormatError(f"{single} is missing. Restore it, or make the atlas again.")
     for file in files:
         _check_columns(file, schema)
     if not files:

@@ -17,6 +17,9 @@ from convscope.errors import AtlasError
 PARTITIONED = frozenset({"projections", "pictures"})
 """Tables that are a folder of Parquet files; the others are one file."""
 
+OPTIONAL = frozenset({"trust"})
+"""Tables that an atlas may lack: it was not asked for them, or was made before there were any."""
+
 ROWS_PER_GROUP = {"projections": 9, "pictures": 8}
 """Rows of one row group, where it is not the default: a reader fetches at least one group."""
 

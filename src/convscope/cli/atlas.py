@@ -51,6 +51,9 @@ def atlas(
     background: Annotated[
         str, typer.Option("--background", metavar="R,G,B", help="What shows through transparent pixels.")
     ] = "128,128,128",
+    trust: Annotated[
+        bool, typer.Option("--trust/--no-trust", help="Test how far the pictures depend on unit and weights.")
+    ] = True,
     pages: Annotated[bool, typer.Option("--pages/--no-pages", help="Draw contact sheets and static pages.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an atlas of another run.")] = False,
     as_json: AsJson = False,
@@ -69,7 +72,7 @@ def atlas(
     source = ImageSet.open(images, background=_colour(background))
     source = source if limit is None else source.head(limit)
     loaded = load(model, weights, device)
-    ask = Ask(split(layers), top, per_image, per_class, method, unpool, units)
+    ask = Ask(split(layers), top, per_image, per_class, method, unpool, units, trust)
     with progress(quiet=as_json or not err.is_terminal) as report:
         summary = build_atlas(
             loaded,

@@ -81,6 +81,13 @@ EXAMPLES = {
         "that change least and most, and how often the label stays. A finished folder is not made again; images that "
         "cannot be read are listed as skipped. See [invariance](how-to/invariance.md).",
     ),
+    "trust": Example(
+        "convscope trust torchvision:vgg16 photographs/ -o trust --layers features.15,features.29",
+        "Prints rank correlations, a line per method and layer, and what they mean in a sentence per method; makes the "
+        "folder `trust`: `figure.png`, the scores in `trust.parquet` and `trust.csv`, the cascade of re-initialised "
+        "weights in `cascade.parquet`, and settings, digests and times in `trust.json`. A finished folder is kept, and "
+        "one of another run only replaced with `--overwrite`. See [trust](how-to/trust.md).",
+    ),
     "plan": Example(
         "convscope plan torchvision:vgg16 --patch 16 --stride 8",
         "Makes no files: lists the ops in the order in which `occlude` runs them, with the size of the map and of the "

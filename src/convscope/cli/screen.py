@@ -33,6 +33,7 @@ STAGES = {
     "occlude": ("occluding", "places"),
     "correspond": ("comparing", "occlusions"),
     "transform": ("transforming", "images"),
+    "trust": ("testing", "passes"),
 }
 
 

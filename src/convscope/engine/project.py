@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +27,8 @@ from convscope.units import UnitAddress
 
 Place = tuple[int, int, int]
 """Unit, row and column of one activation."""
+Positions = NDArray[np.int64]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -99,13 +102,34 @@ def project_units(recorded: Trace, layer: Layer, places: Sequence[Place], way: W
     """The projections of (unit, y, x) ``places`` of one layer, each float32 (height, width, channels), in order."""
     value = recorded.values[layer.node]
     for some in _chunks(recorded, layer, places):
-        signal = value.new_zeros(len(some), value.shape[1], 1, 1)
+        signals = value.new_zeros(len(some), value.shape[1])
         units, rows, columns = np.asarray(some).T
-        signal[range(len(some)), units, 0, 0] = value[0, units, rows, columns]
-        spans = (Span(rows, 1), Span(columns, 1))
-        landed = descend(recorded, layer.node, Signal(signal, (2, 3), spans), METHODS[way.method], way.unpool)
-        pixels = whole(recorded, INPUT, landed).values[:, 0]
-        yield from pixels.permute(0, 2, 3, 1).float().cpu().numpy()
+        signals[range(len(some)), units] = value[0, units, rows, columns]
+        yield from _descended(recorded, layer, signals, (rows, columns), way)
+
+
+def project_signals(
+    recorded: Trace, layer: Layer, signals: Tensor, position: tuple[int, int], way: Way
+) -> Iterator[NDArray[np.float32]]:
+    """The projections of any signals (n, units) at one position of a layer, float32 (height, width, channels) each.
+
+    Where a projection carries one activation down, this carries down whatever is asked, whether the image gave rise to
+    it or not.
+    """
+    for some in _chunks(recorded, layer, range(len(signals))):
+        rows, columns = (np.full(len(some), number, np.int64) for number in position)
+        yield from _descended(recorded, layer, signals[list(some)], (rows, columns), way)
+
+
+def _descended(
+    recorded: Trace, layer: Layer, signals: Tensor, at: tuple[Positions, Positions], way: Way
+) -> Iterator[NDArray[np.float32]]:
+    """Each signal (units) of its own position, carried down together."""
+    rows, columns = at
+    start = Signal(signals[:, :, None, None], (2, 3), (Span(rows, 1), Span(columns, 1)))
+    landed = descend(recorded, layer.node, start, METHODS[way.method], way.unpool)
+    pixels = whole(recorded, INPUT, landed).values[:, 0]
+    yield from pixels.permute(0, 2, 3, 1).float().cpu().numpy()
 
 
 def window_of(layer: Layer, y: int, x: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -118,7 +142,7 @@ _SIGNAL_LIMIT = 128_000_000
 """Bytes that the signals of one walk may take at the widest map (a few times this is in use at once)."""
 
 
-def _chunks(recorded: Trace, layer: Layer, places: Sequence[Place]) -> Iterator[Sequence[Place]]:
+def _chunks(recorded: Trace, layer: Layer, places: Sequence[Item]) -> Iterator[Sequence[Item]]:
     widest = max(v.nbytes for v in recorded.values.values() if isinstance(v, Tensor) and v.dim() == 4 and len(v) == 1)
     image = recorded.values[INPUT].shape[2:]
     parts = [min(1.0, field.size / length) for field, length in zip((layer.rows, layer.columns), image, strict=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,4 +65,16 @@ def trace(graph: OpGraph, image: Tensor, *layers: str) -> Trace:
     with torch.inference_mode(False), torch.no_grad():
         for node in graph.ancestors(*layers):
             values[node.name] = evaluate(node, values)
+    return Trace(graph, values, local_ops(graph))
+
+
+def retrace(recorded: Trace, graph: OpGraph, changed: Collection[str], *layers: str) -> Trace:
+    """The trace of the same image through ``graph``, alike but for the nodes ``changed``; other values are taken over.
+
+    ``graph`` has the nodes of the recorded one by name, perhaps with other constants.
+    """
+    values: dict[str, Any] = {**graph.constants, INPUT: recorded.values[INPUT]}
+    with torch.inference_mode(False), torch.no_grad():
+        for node in graph.ancestors(*layers):
+            values[node.name] = evaluate(node, values) if node.name in changed else recorded.values[node.name]
     return Trace(graph, values, local_ops(graph))

@@ -140,6 +140,13 @@ def _relu(tape: WindowTape, signal: Tensor) -> dict[str, Tensor]:
     return {name: signal * (tape.window(name) > 0)}
 
 
+def _hardtanh(tape: WindowTape, signal: Tensor) -> dict[str, Tensor]:
+    (name,) = tape.live
+    value = tape.window(name)
+    low, high = (tape.node.argument(key, usual) for key, usual in (("min_val", -1), ("max_val", 1)))
+    return {name: signal * ((value > low) & (value < high))}
+
+
 def _add(tape: WindowTape, signal: Tensor) -> dict[str, Tensor] | None:
     """A sum hands its signal to both operands, if these are of its own shape."""
     shapes = {tuple(tape.values[name].shape) for name in tape.live}
@@ -152,6 +159,7 @@ _DIRECT: Mapping[str, Callable[[WindowTape, Tensor], dict[str, Tensor] | None]] 
     "conv2d": _convolution,
     "batch_norm": _batch_norm,
     "relu": _relu,
+    "hardtanh": _hardtanh,
     "add": _add,
 }
 """Ops whose vector-Jacobian product is written out, because these are where the time goes; None: not this form."""

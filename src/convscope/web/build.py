@@ -36,6 +36,7 @@ from convscope.web.parts import (
 )
 from convscope.web.snippets import project_command, python_snippet
 from convscope.web.tiles import COLUMNS, coarse, frame_of, projection_sheet, window_of
+from convscope.web.trust import trust_of
 from convscope.web.urls import FOLDER, INDEX, UNIT
 
 SAMPLES = 8
@@ -84,6 +85,7 @@ def layer_page(catalogue: Catalogue, address: str) -> LayerPage:
         labelled=any(card.best_class is not None for card in cards),
         sheet=FOLDER.sheet(address) if address in catalogue.sheets else None,
         method=catalogue.method,
+        trust=trust_of(catalogue, address),
     )
 
 
@@ -123,6 +125,7 @@ def unit_page(catalogue: Catalogue, unit: UnitRow, tops: Sequence[TopRow], class
         ),
         class_limit=CLASSES,
         method=catalogue.method,
+        trust=trust_of(catalogue, unit.layer),
     )
 
 

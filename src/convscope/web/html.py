@@ -31,12 +31,18 @@ def environment() -> Environment:
     )
     made.filters["number"] = number
     made.filters["percent"] = percent
+    made.filters["hundredths"] = hundredths
     return made
 
 
 def number(value: float) -> str:
     """A measured value in four significant digits, with a true minus sign."""
     return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+
+
+def hundredths(value: float) -> str:
+    """A correlation in two decimals, with a true minus sign."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def percent(value: float) -> str:

@@ -95,6 +95,28 @@ class Method:
 
 
 @dataclass(frozen=True)
+class TrustTest:
+    """One sanity test of a layer's pictures."""
+
+    name: str
+    question: str
+    rank: float | None  # mean rank correlation of the pairs; None without pairs
+    pairs: int
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How the pictures of a layer may be read, from the sanity tests that were made of them."""
+
+    badge: str
+    mark: str  # a sign that says the same without colour
+    level: str  # good, fair, poor or unknown: for the style sheet
+    sentence: str
+    tests: tuple[TrustTest, ...]
+
+
+@dataclass(frozen=True)
 class Fact:
     """A labelled value in a list of facts."""
 
@@ -231,6 +253,7 @@ class LayerPage:
     labelled: bool  # units have a best class
     sheet: str | None  # address of the layer's contact sheet, a PNG
     method: Method
+    trust: Trust | None  # None: its pictures were not tested
 
 
 @dataclass(frozen=True)
@@ -253,6 +276,7 @@ class UnitPage:
     classes: tuple[ClassTops, ...]
     class_limit: int  # no more classes than so many are shown
     method: Method
+    trust: Trust | None  # None: its pictures were not tested
 
 
 @dataclass(frozen=True)
