@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from convscope.probes.invariance.follow import Sources
 
@@ -72,7 +71,8 @@ def _add_squares(rows: Tensor, reference: Tensor, difference: Tensor, one: Tenso
     step = torch.get_num_threads() * max(1, _AT_ONCE // reference.numel())
     for start in range(0, len(rows), step):
         few = rows[start : start + step]
-        squares = F.mse_loss(few, reference.expand_as(few), reduction="none")
+        squares = few - reference
+        squares.mul_(squares)
         difference[start : start + step] += squares.sum(1)
         torch.mul(few, few, out=squares)
         one[start : start + step] += squares.sum(1)
