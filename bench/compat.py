@@ -46,6 +46,8 @@ from convscope.rules.projection import METHODS
 _NETWORKS = Path(__file__).with_name("compat_networks.toml")
 _HUGE = 150_000_000
 """Networks with more parameters than this stay in float32: in float64 they would not fit beside their export."""
+_VISIBLE = 1e-4
+"""Change of the output, relative to its largest value, below which an occluder tests nothing."""
 _RECTIFIERS = {Kind.RECTIFIER.value, Kind.SOFT_RECTIFIER.value}
 
 
@@ -68,7 +70,7 @@ class Row:
     scan_error: float | None = None
     gradient_error: float | None = None
     occlusion_error: float | None = None
-    """Of the output under an occluder, relative to the largest change that the occluder makes."""
+    """Of the output under an occluder; infinite if the occluder changes so little that an error could not show."""
     deconvnet_change: float | None = None
     """How much the DeconvNet picture of the deepest layer differs from the gradient; None without rectifiers."""
     problems: tuple[str, ...] = ()
@@ -228,8 +230,7 @@ def _occlusion_error(graph: OpGraph, module: nn.Module, image: Tensor, bare: Ten
     with torch.no_grad():
         expected = tree_leaves(module(occluders.covered(image, [0])))[0]
     (found,) = sweep(graph, image, occluders, {"output": (graph.output, whole)}, windows=True)
-    largest = float((expected - bare).abs().max())
-    return float((found.values["output"] - expected).abs().max()) / (largest or 1.0)
+    return _error(found.values["output"], expected) if _error(bare, expected) > _VISIBLE else math.inf
 
 
 def _outside(layer: Layer, place: tuple[int, int, int], pixels: NDArray[np.float32]) -> Iterator[str]:
@@ -286,8 +287,7 @@ inside the receptive field, and DeconvNet must differ from it wherever there are
 - *auto*: the method that `auto` chooses; *switches*: max-pooling ops on the way to the deepest layer.
 - *refused*: ops that the chosen method has no rule for.
 - *output*, *scan*, *gradient*: largest difference, relative to the largest value (float64 with pixels in float32;
-  float32 throughout where marked 32). *occlusion*: the same of the output, relative to the largest change that the
-  occluder makes.
+  float32 throughout where marked 32). *occlusion*: the same of the output under an occluder that changes it visibly.
 - *DeconvNet*: how far its picture of the deepest layer is from the gradient, on the same scale; a dash where there is
   no rectifier, so that both are the same.""".splitlines()
 _BLIND = (

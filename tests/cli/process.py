@@ -38,3 +38,11 @@ def finished(process: subprocess.Popen[str]) -> Said:
     """What a process said, once it has ended."""
     out, err = process.communicate()
     return Said(process.returncode, out, err)
+
+
+def check_mistake(said: Said, message: str, unmade: Path) -> None:
+    """A mistake is one line that begins with ``message``, and leaves nothing behind."""
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(message)
+    assert said.err.count("\n") == 1
+    assert not unmade.exists()

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from convscope.web.correspondence import correspondence_page
-from tests.cli.process import Run, finished, shell
+from tests.cli.process import Run, check_mistake, finished, shell
 from tests.faces import PARTS, faces
 from tests.images.make import encoded
 
@@ -179,8 +179,4 @@ WRONG: list[tuple[list[str], str]] = [
 
 @pytest.mark.parametrize(("words", "message"), WRONG)
 def test_a_mistake_is_one_line(run: Run, place: Path, words: list[str], message: str) -> None:
-    code, out, err = run(*words, "-o", "x")
-    assert (code, out) == (2, "")
-    assert err.startswith(message)
-    assert err.count("\n") == 1
-    assert not (place / "x").exists()
+    check_mistake(run(*words, "-o", "x"), message, place / "x")

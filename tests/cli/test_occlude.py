@@ -18,7 +18,7 @@ from convscope.models import load_model
 from convscope.pipeline.build import Ask, build_atlas
 from convscope.probes.occlusion.deletion import scores
 from convscope.probes.occlusion.occlude import occlude
-from tests.cli.process import Run, finished, shell
+from tests.cli.process import Run, check_mistake, finished, shell
 from tests.images.make import encoded
 from tests.probes.make import CLASSES, LAYER, picture
 
@@ -204,11 +204,7 @@ WRONG: list[tuple[list[str], str]] = [
 
 @pytest.mark.parametrize(("words", "message"), WRONG)
 def test_a_mistake_is_one_line(run: Run, place: Path, words: list[str], message: str) -> None:
-    code, out, err = run(MODEL, *words, "-o", "x")
-    assert (code, out) == (2, "")
-    assert err.startswith(message)
-    assert err.count("\n") == 1
-    assert not (place / "x").exists()
+    check_mistake(run(MODEL, *words, "-o", "x"), message, place / "x")
 
 
 def test_an_output_among_the_images_is_refused(run: Run) -> None:

@@ -53,7 +53,7 @@ STOPS: list[tuple[str, int, int]] = [
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A folder with a network and labelled images, one of them damaged."""
-    (tmp_path / "small_net.py").write_text(FACTORY)
+    (tmp_path / "small_net_to_resume.py").write_text(FACTORY)
     for number, picture in enumerate(pictures(IMAGES, levels=256)):
         path = tmp_path / "images" / "abc"[number % 3] / f"{number:04d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def start(place: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "convscope", "atlas", "python:small_net:net", "images", "-o", "atlas"]
+    command = [sys.executable, "-m", "convscope", "atlas", "python:small_net_to_resume:net", "images", "-o", "atlas"]
     options = ["--per-class", "2", "--batch-size", "5", "--no-pages"]
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
     return subprocess.Popen(
@@ -118,7 +118,9 @@ def test_a_run_that_is_killed_again_and_again_ends_like_an_unbroken_one(
     for module, name in ((scanning, "_PART_AT_LEAST"), (scanning, "_PARTS_AT_MOST"), (choosing, "PART_BYTES")):
         monkeypatch.setattr(module, name, getattr(module, name))  # the factory changes them; put them back
     unbroken = place / "unbroken"
-    build_atlas(load_model("python:small_net:net"), ImageSet.open("images"), unbroken, Ask(per_class=2), batch_size=5)
+    build_atlas(
+        load_model("python:small_net_to_resume:net"), ImageSet.open("images"), unbroken, Ask(per_class=2), batch_size=5
+    )
     ours, theirs = contents(atlas), contents(unbroken)
     assert ours.keys() == theirs.keys()
     assert len([name for name in ours if name.startswith("projections")]) > STOPS[-1][1]

@@ -9,7 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convscope.cli.options import AsJson, Device, Layers, Method, ModelSpec, Unpool, Weights, check_apart, load, split
+from convscope.cli.options import (
+    AsJson,
+    Device,
+    Images,
+    Layers,
+    Method,
+    ModelSpec,
+    Output,
+    Overwrite,
+    Unpool,
+    Weights,
+    check_apart,
+    load,
+    split,
+)
 
 if TYPE_CHECKING:
     from convscope.pipeline.build import Summary
@@ -17,11 +31,8 @@ if TYPE_CHECKING:
 
 def atlas(
     model: ModelSpec,
-    images: Annotated[
-        Path,
-        typer.Argument(metavar="IMAGES", help="A folder, list file (.txt), idx.gz data set, or Parquet file."),
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
+    images: Images,
+    output: Output,
     weights: Weights = None,
     layers: Layers = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Strongest activations to keep per unit.")] = 9,
@@ -55,7 +66,7 @@ def atlas(
         bool, typer.Option("--trust/--no-trust", help="Test how far the pictures depend on unit and weights.")
     ] = True,
     pages: Annotated[bool, typer.Option("--pages/--no-pages", help="Draw contact sheets and static pages.")] = True,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an atlas of another run.")] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Find what every unit answers to most, project it to pixels, and write an atlas of it.

@@ -8,12 +8,24 @@ from typing import Annotated, Any
 
 import typer
 
-from convscope.cli.options import AsJson, Device, ModelSpec, Weights, check_apart, load, split
+from convscope.cli.options import (
+    AsJson,
+    Device,
+    Fill,
+    Images,
+    ModelSpec,
+    Output,
+    Overwrite,
+    Weights,
+    check_apart,
+    load,
+    split,
+)
 
 
 def correspond(
     model: ModelSpec,
-    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A folder, list, idx or Parquet file of images.")],
+    images: Images,
     parts: Annotated[
         Path,
         typer.Option(
@@ -22,7 +34,7 @@ def correspond(
             help="What is marked: CSV with image,part,left,top,right,bottom; JSON; or COCO. Pixels of each picture.",
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
+    output: Output,
     weights: Weights = None,
     part: Annotated[
         list[str] | None,
@@ -56,16 +68,10 @@ def correspond(
     spread: Annotated[
         str, typer.Option("--spread", help="What ± is the standard deviation of: pairs, images, or draws.")
     ] = "pairs",
-    fill: Annotated[
-        str,
-        typer.Option(
-            "--fill",
-            help="grey, mean (of the image), zero (after normalisation), blur[:SIGMA], noise[:SEED], #rrggbb or r,g,b.",
-        ),
-    ] = "grey",
+    fill: Fill = "grey",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Decides random regions and tests.")] = 0,
     device: Device = "cpu",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the result of another run.")] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Cover the same part of several images and see whether a network answers alike, more so than for random regions.

@@ -9,7 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
-from convscope.cli.options import AsJson, Device, Layers, ModelSpec, Weights, check_apart, load, split
+from convscope.cli.options import (
+    AsJson,
+    Device,
+    Images,
+    Layers,
+    ModelSpec,
+    Output,
+    Overwrite,
+    Weights,
+    check_apart,
+    load,
+    split,
+)
 
 _MOST = 1000
 """Values of a range: a step of next to nothing must not fill the memory before anyone looks."""
@@ -17,8 +29,8 @@ _MOST = 1000
 
 def invariance(
     model: ModelSpec,
-    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A folder of images, a list, a Parquet file, …")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
+    images: Images,
+    output: Output,
     weights: Weights = None,
     transform: Annotated[
         str,
@@ -67,7 +79,7 @@ def invariance(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Decides which images meet, and the intervals.")] = 0,
     device: Device = "cpu",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a result of other settings.")] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Shift, magnify and turn images: how far the features of each layer move, and whether the answer stays.

@@ -11,9 +11,12 @@ import typer
 from convscope.cli.options import (
     AsJson,
     Device,
+    Fill,
     Layers,
     Method,
     ModelSpec,
+    Output,
+    Overwrite,
     Patch,
     Stride,
     Weights,
@@ -33,7 +36,7 @@ def occlude(
         Path,
         typer.Argument(metavar="IMAGE", help="An image file, or a folder or list of them: a sub-folder for each."),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
+    output: Output,
     weights: Weights = None,
     patch: Patch = None,
     mask: Annotated[
@@ -41,13 +44,7 @@ def occlude(
         typer.Option("--mask", metavar="FILE", help="A picture as occluder instead: light pixels (above 127) cover."),
     ] = None,
     stride: Stride = None,
-    fill: Annotated[
-        str,
-        typer.Option(
-            "--fill",
-            help="grey, mean (of the image), zero (after normalisation), blur[:SIGMA], noise[:SEED], #rrggbb or r,g,b.",
-        ),
-    ] = "grey",
+    fill: Fill = "grey",
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,7 +83,7 @@ def occlude(
         bool, typer.Option("--scores/--no-scores", help="Deletion and insertion scores of the drop map.")
     ] = True,
     device: Device = "cpu",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results of another run.")] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Slide an occluder over an image: what happens to a class, to the label, and to the strongest feature map.

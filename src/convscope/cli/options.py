@@ -64,6 +64,19 @@ Patch = Annotated[
     ),
 ]
 Stride = Annotated[int | None, typer.Option("--stride", help="Pixels between occluders; default half the patch.")]
+Images = Annotated[
+    Path,
+    typer.Argument(metavar="IMAGES", help="A folder, list file (.txt), idx.gz data set, or Parquet file."),
+]
+Output = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the result of another run.")]
+Fill = Annotated[
+    str,
+    typer.Option(
+        "--fill",
+        help="grey, mean (of the image), zero (after normalisation), blur[:SIGMA], noise[:SEED], #rrggbb or r,g,b.",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="Where the network runs: cpu, cuda, cuda:1, mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on standard output.")]
 

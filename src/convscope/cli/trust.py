@@ -12,8 +12,11 @@ from convscope.cli.options import (
     METHODS,
     AsJson,
     Device,
+    Images,
     Layers,
     ModelSpec,
+    Output,
+    Overwrite,
     Unpool,
     Weights,
     check_apart,
@@ -24,11 +27,8 @@ from convscope.cli.options import (
 
 def trust(
     model: ModelSpec,
-    images: Annotated[
-        Path,
-        typer.Argument(metavar="IMAGES", help="A folder, list file (.txt), idx.gz data set, or Parquet file."),
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
+    images: Images,
+    output: Output,
     weights: Weights = None,
     layers: Layers = None,
     method: Annotated[
@@ -40,7 +40,7 @@ def trust(
     unpool: Unpool = "sum",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the new weights and the random signals.")] = 0,
     device: Device = "cpu",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results of another run.")] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Test whether pictures change with the weights, the unit, the signal and the image, for each method and layer.
