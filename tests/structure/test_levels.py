@@ -13,6 +13,7 @@ from tests.structure.source import PACKAGE, ROOT, Import, Module, imports, proje
 
 LEVELS = {
     "convscope.errors": 0,
+    "convscope.strict": 0,
     "convscope.units": 0,
     "convscope.version": 0,
     "convscope.window": 0,

@@ -12,42 +12,36 @@ What the paper leaves open, and what was chosen here:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 
-from torch import nn
+from convscope.zoo.architecture import Architecture, Convolution, Hidden, Pool
 
-from convscope.zoo.parts import assemble, classifier, contrast_normalisation, overlapping_pool
+ALEXNET = Architecture(
+    side=224,
+    convolutions=(
+        Convolution(1, 96, 11, stride=4, padding=2, contrast="before", pool=Pool()),
+        Convolution(2, 256, 5, padding=2, groups=2, contrast="before", pool=Pool(), bias=1.0),
+        Convolution(3, 384, 3, padding=1),
+        Convolution(4, 384, 3, padding=1, groups=2, bias=1.0),
+        Convolution(5, 256, 3, padding=1, groups=2, pool=Pool(), bias=1.0),
+    ),
+    hidden=(Hidden(6, 4096, bias=1.0), Hidden(7, 4096, bias=1.0)),
+)
+"""60,965,224 parameters for 1000 classes; two groups keep layers 2, 4 and 5 within the maps of one processor."""
 
-ONES = ("conv2", "conv4", "conv5", "fc6", "fc7")
+ALEXNET_DENSE = replace(ALEXNET, convolutions=tuple(replace(layer, groups=1) for layer in ALEXNET.convolutions))
+"""AlexNet on one processor, every map connected to all below; 62,378,344 parameters."""
 
-
-def alexnet(*, num_classes: int = 1000, in_channels: int = 3, dropout: float = 0.5, groups: int = 2) -> nn.Sequential:
-    """Untrained AlexNet: float [n, in_channels, 224, 224] -> logits [n, num_classes]; 60,965,224 parameters.
-
-    ``groups=2`` keeps conv2, conv4 and conv5 within the maps of one processor, as published.
-    """
-    return assemble(_stages(num_classes, in_channels, dropout, groups), ONES)
-
-
-def alexnet_dense(*, num_classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> nn.Sequential:
-    """AlexNet on one processor, every map connected to all below; 62,378,344 parameters."""
-    return alexnet(num_classes=num_classes, in_channels=in_channels, dropout=dropout, groups=1)
-
-
-def _stages(num_classes: int, in_channels: int, dropout: float, groups: int) -> Iterator[tuple[str, nn.Module]]:
-    yield "conv1", nn.Conv2d(in_channels, 96, 11, stride=4, padding=2)
-    yield "relu1", nn.ReLU()
-    yield "norm1", contrast_normalisation()
-    yield "pool1", overlapping_pool()
-    yield "conv2", nn.Conv2d(96, 256, 5, padding=2, groups=groups)
-    yield "relu2", nn.ReLU()
-    yield "norm2", contrast_normalisation()
-    yield "pool2", overlapping_pool()
-    yield "conv3", nn.Conv2d(256, 384, 3, padding=1)
-    yield "relu3", nn.ReLU()
-    yield "conv4", nn.Conv2d(384, 384, 3, padding=1, groups=groups)
-    yield "relu4", nn.ReLU()
-    yield "conv5", nn.Conv2d(384, 256, 3, padding=1, groups=groups)
-    yield "relu5", nn.ReLU()
-    yield "pool5", overlapping_pool()
-    yield from classifier(256 * 6 * 6, num_classes, dropout)
+ALEXNET_SMALL = Architecture(
+    side=28,
+    channels=1,
+    convolutions=(
+        Convolution(1, 64, 7, stride=2, padding=3, contrast="before", pool=Pool(ceil=True)),
+        Convolution(2, 128, 5, padding=2, contrast="before", pool=Pool(ceil=True), bias=1.0),
+        Convolution(3, 192, 3, padding=1),
+        Convolution(4, 192, 3, padding=1, bias=1.0),
+        Convolution(5, 128, 3, padding=1, pool=Pool(kernel=2), bias=1.0),
+    ),
+    hidden=(Hidden(6, 512, bias=1.0), Hidden(7, 512, bias=1.0)),
+)
+"""The same form for 28 to 64 pixels: larger filters and the step in layer 1."""

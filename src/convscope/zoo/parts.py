@@ -1,11 +1,12 @@
-"""What AlexNet and ZFNet have in common: contrast normalisation, the classifier, the initial weights."""
+"""What networks of this form are put together from: contrast normalisation and kinds of pooling."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Mapping
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 def contrast_normalisation() -> nn.LocalResponseNorm:
@@ -16,28 +17,33 @@ def contrast_normalisation() -> nn.LocalResponseNorm:
     return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
 
 
-def overlapping_pool(ceil: bool = False) -> nn.MaxPool2d:
-    """3x3 maxima, two positions apart; with ``ceil`` the last window may reach past the border."""
-    return nn.MaxPool2d(3, stride=2, ceil_mode=ceil)
+class BlurPool(nn.Module):
+    """Maxima at every position, then a binomial low-pass before positions are dropped (Zhang 2019, section 4)."""
+
+    def __init__(self, channels: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.maxima = nn.MaxPool2d(kernel, stride=1, padding=kernel // 2)
+        self.stride = stride
+        line = torch.tensor([0.25, 0.5, 0.25])
+        self.register_buffer("filter", torch.outer(line, line).expand(channels, 1, 3, 3).clone(), persistent=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Float [n, channels, height, width] -> the same thinned by the stride, rounded up."""
+        low = self.get_buffer("filter")
+        return F.conv2d(self.maxima(maps), low, stride=self.stride, padding=1, groups=len(low))
 
 
-def classifier(features: int, num_classes: int, dropout: float) -> Iterator[tuple[str, nn.Module]]:
-    """Layers 6 to 8, by name."""
-    yield "flatten", nn.Flatten()
-    for layer, width in ((6, features), (7, 4096)):
-        yield f"fc{layer}", nn.Linear(width, 4096)
-        yield f"relu{layer}", nn.ReLU()
-        yield f"dropout{layer}", nn.Dropout(dropout)
-    yield "fc8", nn.Linear(4096, num_classes)
+def _max(_: int, kernel: int, stride: int, ceil: bool) -> nn.Module:
+    return nn.MaxPool2d(kernel, stride, ceil_mode=ceil)
 
 
-def assemble(stages: Iterator[tuple[str, nn.Module]], ones: Collection[str] = ()) -> nn.Sequential:
-    """A network of named stages: weights from N(0, 0.01), biases 0, or 1 in the stages named in ``ones``."""
-    network = nn.Sequential(OrderedDict(stages))
-    for name, parameter in network.named_parameters():
-        stage, kind = name.split(".")
-        if kind == "weight":
-            nn.init.normal_(parameter, std=0.01)
-        else:
-            nn.init.constant_(parameter, float(stage in ones))
-    return network
+def _average(_: int, kernel: int, stride: int, ceil: bool) -> nn.Module:
+    return nn.AvgPool2d(kernel, stride, ceil_mode=ceil)
+
+
+def _blur(channels: int, kernel: int, stride: int, _: bool) -> nn.Module:
+    return BlurPool(channels, kernel, stride)
+
+
+POOLS: Mapping[str, Callable[[int, int, int, bool], nn.Module]] = {"max": _max, "average": _average, "blur": _blur}
+"""Kind of pooling to what makes it from (channels, kernel, stride, ceil); blur always rounds up."""

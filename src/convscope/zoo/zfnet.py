@@ -13,32 +13,31 @@ What the paper leaves open, and what was chosen here:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from convscope.zoo.architecture import Architecture, Convolution, Hidden, Pool
 
-from torch import nn
+ZFNET = Architecture(
+    side=224,
+    convolutions=(
+        Convolution(1, 96, 7, stride=2, padding=1, pool=Pool(ceil=True), contrast="after"),
+        Convolution(2, 256, 5, stride=2, pool=Pool(ceil=True), contrast="after"),
+        Convolution(3, 384, 3, padding=1),
+        Convolution(4, 384, 3, padding=1),
+        Convolution(5, 256, 3, padding=1, pool=Pool()),
+    ),
+    hidden=(Hidden(6, 4096), Hidden(7, 4096)),
+)
+"""62,357,608 parameters for 1000 classes."""
 
-from convscope.zoo.parts import assemble, classifier, contrast_normalisation, overlapping_pool
-
-
-def zfnet(*, num_classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> nn.Sequential:
-    """Untrained ZFNet: float [n, in_channels, 224, 224] -> logits [n, num_classes]; 62,357,608 parameters."""
-    return assemble(_stages(num_classes, in_channels, dropout))
-
-
-def _stages(num_classes: int, in_channels: int, dropout: float) -> Iterator[tuple[str, nn.Module]]:
-    yield "conv1", nn.Conv2d(in_channels, 96, 7, stride=2, padding=1)
-    yield "relu1", nn.ReLU()
-    yield "pool1", overlapping_pool(ceil=True)
-    yield "norm1", contrast_normalisation()
-    yield "conv2", nn.Conv2d(96, 256, 5, stride=2)
-    yield "relu2", nn.ReLU()
-    yield "pool2", overlapping_pool(ceil=True)
-    yield "norm2", contrast_normalisation()
-    yield "conv3", nn.Conv2d(256, 384, 3, padding=1)
-    yield "relu3", nn.ReLU()
-    yield "conv4", nn.Conv2d(384, 384, 3, padding=1)
-    yield "relu4", nn.ReLU()
-    yield "conv5", nn.Conv2d(384, 256, 3, padding=1)
-    yield "relu5", nn.ReLU()
-    yield "pool5", overlapping_pool()
-    yield from classifier(256 * 6 * 6, num_classes, dropout)
+ZFNET_SMALL = Architecture(
+    side=28,
+    channels=1,
+    convolutions=(
+        Convolution(1, 64, 5, padding=2, pool=Pool(ceil=True), contrast="after"),
+        Convolution(2, 128, 5, stride=2, padding=2, pool=Pool(ceil=True), contrast="after"),
+        Convolution(3, 192, 3, padding=1),
+        Convolution(4, 192, 3, padding=1),
+        Convolution(5, 128, 3, padding=1, pool=Pool(kernel=2)),
+    ),
+    hidden=(Hidden(6, 512), Hidden(7, 512)),
+)
+"""The same form for 28 to 64 pixels: the step between layer 1 and 2 is where the paper put it, in layer 2."""

@@ -1,0 +1,74 @@
+"""Parsed JSON or TOML to frozen dataclasses, strictly: exactly the declared fields and types, or an error.
+
+The declared types are the whole vocabulary: ``str``, ``int``, ``float``, ``bool``, ``X | None``, ``tuple[X, ...]``,
+``dict[str, X]``, ``dict[int, X]`` and dataclasses of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How to read: ``refuse`` makes an error of a message; if ``optional``, fields with a default may be left out."""
+
+    refuse: Callable[[str], Exception]
+    optional: bool = False
+
+    def decode(self, kind: type[T], value: object, where: str) -> T:
+        """``value`` as a ``kind``; ``where`` names it in messages, e.g. ``manifest.json: settings``."""
+        return self._decode(kind, value, where)  # type: ignore[no-any-return]
+
+    def _decode(self, kind: Any, value: Any, where: str) -> Any:
+        if is_dataclass(kind):
+            return self._dataclass(kind, value, where)
+        origin, arguments = get_origin(kind), get_args(kind)
+        if origin is UnionType:
+            (inner,) = (argument for argument in arguments if argument is not NoneType)
+            return None if value is None else self._decode(inner, value, where)
+        if origin is tuple:
+            items = self._expect(list, value, where)
+            return tuple(self._decode(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(items))
+        if origin is dict:
+            pairs = self._expect(dict, value, where)
+            return {
+                self._key(arguments[0], k, where): self._decode(arguments[1], v, f"{where}.{k}")
+                for k, v in pairs.items()
+            }
+        if kind is float and type(value) is int:
+            return float(value)
+        return self._expect(kind, value, where)
+
+    def _dataclass(self, kind: Any, value: Any, where: str) -> Any:
+        given = self._expect(dict, value, where)
+        names = [field.name for field in fields(kind)]
+        needed = [field.name for field in fields(kind) if not (self.optional and _has_default(field))]
+        missing, unknown = sorted(set(needed) - set(given)), sorted(set(given) - set(names))
+        if missing or unknown:
+            raise self.refuse(
+                f"{where}: missing fields: {', '.join(missing) or 'none'}; unknown fields: "
+                f"{', '.join(unknown) or 'none'} (known are {', '.join(names)})."
+            )
+        hints = get_type_hints(kind)
+        return kind(**{name: self._decode(hints[name], given[name], f"{where}.{name}") for name in given})
+
+    def _key(self, kind: type, key: str, where: str) -> Any:
+        if kind is int and not key.isdecimal():
+            raise self.refuse(f"{where}: expected whole numbers as keys, found {key[:40]!r}.")
+        return kind(key)
+
+    def _expect(self, kind: type, value: Any, where: str) -> Any:
+        # type() and not isinstance(): true is an int in Python, but not in a file.
+        if type(value) is not kind:
+            raise self.refuse(f"{where}: expected {kind.__name__}, found {type(value).__name__} ({str(value)[:40]!r}).")
+        return value
+
+
+def _has_default(field: Field[Any]) -> bool:
+    return field.default is not MISSING or field.default_factory is not MISSING
