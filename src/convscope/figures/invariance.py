@@ -87,7 +87,7 @@ def _pictures(axes: Axes, found: Invariance, shown: Examples, *, framed: bool) -
     step = rows[0].shape[1] / len(shown.values)
     for place, value in enumerate(shown.values):
         axes.text((place + 0.5) * step, -8, f"{value:g}", ha="center", va="bottom", fontsize=8, color=INK)
-    _title(axes, found.transform, "", lift=0.1)
+    _title(axes, found.transform, "", above=24)
 
 
 def _tile(picture: NDArray[np.uint8]) -> Picture:
@@ -175,7 +175,17 @@ def _ticks(axes: Axes, found: Invariance) -> None:
         axes.spines[edge].set_visible(False)
 
 
-def _title(axes: Axes, title: str, remark: str, lift: float = 0.0) -> None:
-    place = {"transform": axes.transAxes, "parse_math": False}
-    axes.text(0, 1.1 + lift / 2, short(title, 40), fontsize=9.5, color=INK, weight="bold", **place)  # type: ignore[arg-type]
-    axes.text(0, 1.03, short(remark, 44), fontsize=8.5, color=FAINT, **place)  # type: ignore[arg-type]
+def _title(axes: Axes, title: str, remark: str, above: float = 16) -> None:
+    """Above the axes by a distance in points, which stays clear of other text however low the axes are."""
+    for text, size, points, colour in ((short(title, 40), 9.5, above, INK), (short(remark, 44), 8.5, 5, FAINT)):
+        axes.annotate(
+            text,
+            (0, 1),
+            (0, points),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=size,
+            color=colour,
+            weight="bold" if points == above else "normal",
+            parse_math=False,
+        )
