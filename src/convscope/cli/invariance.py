@@ -136,8 +136,9 @@ def numbers_of(text: str | None) -> tuple[float, ...] | None:
 
 def _say(folder: Path, as_json: bool) -> None:
     from convscope.cli.screen import out
+    from convscope.pipeline.invariance import FACTS
 
-    facts = json.loads((folder / "invariance.json").read_text(encoding="utf-8"))
+    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), **{name: facts[name] for name in ("summaries", "skipped")}}))
         return

@@ -32,7 +32,7 @@ from convscope.pipeline.invariance_rows import (
 from convscope.pipeline.results import ResultFolder, model_facts, skips_facts
 from convscope.probes.invariance.invariance import Options, Settings, invariance, recipe_for, spread
 from convscope.probes.invariance.result import Invariance
-from convscope.probes.invariance.summary import summary_of
+from convscope.probes.invariance.summary import Summary, summary_of
 from convscope.probes.invariance.transform import PAPER, find_transform, find_values
 from convscope.probes.invariance.watched import watched_layers
 
@@ -106,8 +106,8 @@ def measure_invariance(
     started = time.perf_counter()
     found = dict(_found(job, folder, lambda done: report("transform", done, total)))
     measured = time.perf_counter()
-    _write(job, folder, found)
     summaries = [summary_of(each, model) for (model, _), each in found.items()]
+    _write(job, folder, found, summaries)
     skipped = {name: reason for each in found.values() for name, reason in each.skipped}
     facts = {"summaries": [asdict(summary) for summary in summaries], "skipped": skips_facts([*skipped.items()])}
     folder.finish(facts, {"network": measured - started, "all": time.perf_counter() - started})
@@ -176,7 +176,7 @@ def _asked(job: _Job) -> dict[str, Any]:
     }
 
 
-def _write(job: _Job, folder: ResultFolder, found: Found) -> None:
+def _write(job: _Job, folder: ResultFolder, found: Found, summaries: Sequence[Summary]) -> None:
     by_transform = {
         transform: {model: found[model, transform] for model in job.models} for transform in job.ask.transforms
     }
@@ -188,7 +188,7 @@ def _write(job: _Job, folder: ResultFolder, found: Found) -> None:
     folder.write_columns("curves.parquet", CurveRow, [curve_columns(each, model) for model, each in named])
     folder.write_columns("labels.parquet", LabelRow, [p for model, each in named for p in label_columns(each, model)])
     folder.write_columns("units.parquet", UnitRow, [p for model, each in named for p in unit_columns(each, model)])
-    folder.write_rows("scores.csv", ScoreRow, [r for model, each in named for r in score_rows(summary_of(each, model))])
+    folder.write_rows("scores.csv", ScoreRow, [row for summary in summaries for row in score_rows(summary)])
     folder.write("figure.png", figure)
     folder.write("layers.png", layers_png(by_transform))
 

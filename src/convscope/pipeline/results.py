@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,11 +64,10 @@ class ResultFolder:
 
     def write_rows(self, name: str, kind: type, rows: Iterable[Any]) -> None:
         """Write rows of the dataclass ``kind``, whose fields are ``column``, as Parquet or, for ``.csv``, as CSV."""
-        schema, listed = schema_of(kind), list(rows)
-        columns = [[getattr(row, field) for row in listed] for field in schema.names]
-        table = pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
-        with replacing(self.path / name) as temporary:
-            _TABLE_WRITERS[Path(name).suffix](table, temporary)
+        listed = list(rows)
+        self.write_columns(
+            name, kind, [{field.name: [getattr(row, field.name) for row in listed] for field in fields(kind)}]
+        )
 
     def write_columns(self, name: str, kind: type, parts: Iterable[Mapping[str, Any]]) -> None:
         """As ``write_rows``, from whole columns: each part maps every column to an array, a list or one value."""

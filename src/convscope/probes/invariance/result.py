@@ -96,18 +96,18 @@ class Invariance:
         """The transform with its words."""
         return TRANSFORMS[self.transform]
 
-    @property
+    @cached_property
     def curve(self) -> Wide:
         """Mean normalised distance over the images, (layers, values)."""
         mean: Wide = self.normalised.mean(0, dtype=np.float64)
         return mean
 
-    @property
+    @cached_property
     def score(self) -> Wide:
         """Area under each normalised curve over the length of the range, (images, layers): its mean height."""
         return _height(self.normalised, self.values)
 
-    @property
+    @cached_property
     def score_mean(self) -> Wide:
         """Mean score over the images, (layers,): 0 is invariant."""
         mean: Wide = self.score.mean(0)
@@ -124,7 +124,7 @@ class Invariance:
         ends: Wide = np.quantile(np.array(means), _TAILS, axis=0).T
         return ends
 
-    @property
+    @cached_property
     def relative(self) -> Wide | None:
         """Mean score in units of ``unrelated``, (layers,): at 1 the image might as well be another one.
 
