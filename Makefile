@@ -1,10 +1,10 @@
-# make demo   a browsable atlas of a pretrained network over a few hundred photographs
+# make demo   a browsable atlas of a pretrained network, and of one that is trained here while its features are watched
 # make test   set up everything and run the tests
 # make check  what must pass before a commit: lint, types, tests
 # Each target sets up what it needs in .venv; see scripts/setup.sh for PYTHON= and CONVSCOPE_NO_APT=1.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check shellcheck clean
+.PHONY: help demo demo-training test lint types check shellcheck clean
 
 BIN := .venv/bin
 SHELL_FILES := scripts/*.sh .ci/run
@@ -13,6 +13,8 @@ DEMO_MODEL := sample:lite0
 DEMO_UNITS := 16
 DEMO_LAYERS := _bn0,_blocks.2,_blocks.4,_blocks.7,_blocks.10,_blocks.14,_bn1
 DEMO_COMMAND = $(BIN)/convscope atlas $(DEMO_MODEL) demo/images -o demo/atlas $(if $(DEMO_LAYERS),--layers $(DEMO_LAYERS)) --units $(DEMO_UNITS)
+
+DEMO_RECIPE := --set epochs=1 --set "snapshots=[0,1]" --set "steps=[5,10,20,50,100,200]"
 
 # One thread per worker: the workers already use every core.
 PYTEST_ARGS ?=
@@ -27,6 +29,14 @@ demo:
 	@$(BIN)/python scripts/demo_images.py demo/images
 	@echo "demo: building the atlas (a few minutes the first time; stop and run again whenever you like)"
 	$(DEMO_COMMAND)
+	@if $(BIN)/python scripts/demo_fashion.py demo/fashion-mnist; then $(MAKE) --no-print-directory demo-training; fi
+
+# At most three minutes of training, a picture of how features appear (figure 4), and an atlas of what was learned.
+demo-training:
+	@echo "demo: training a small network of the paper's form on Fashion-MNIST"
+	$(BIN)/convscope train zfnet-small demo/fashion-mnist -o demo/run $(DEMO_RECIPE)
+	$(BIN)/convscope evolve demo/run demo/fashion-mnist -o demo/evolution --limit 2000
+	$(BIN)/convscope atlas snapshot:demo/run demo/fashion-mnist -o demo/trained --limit 2000 --units $(DEMO_UNITS)
 
 test:
 	@sh scripts/setup.sh dev
@@ -49,4 +59,4 @@ check: lint types test
 
 # Removes what make built, and nothing that you put there.
 clean:
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis artefacts demo/atlas
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis artefacts demo/atlas demo/run demo/evolution demo/trained

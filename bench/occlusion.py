@@ -1,13 +1,13 @@
 """Occlusion speed: ours against the best batched loop over whole images and against captum, per place.
 
     python -m bench.occlusion [--rounds 3] [--sample 96] [vgg16 alexnet …]
-    python -m bench.occlusion --all --stride 24 --sample 32
+    python -m bench.occlusion --all --side 224 --stride 32 --sample 8 --without-captum
 
-A grey square of 16 pixels at every 8, at the network's own input size. ``bare``: the eager module in inference mode on
-a random sample of the places, at the fastest layout and batch size of a short probe. ``captum``: its Occlusion at 8 x 8
-places, at the best ``perturbations_per_eval`` of a short probe; it takes no stride larger than its patch, so the patch
-is as large, which costs it nothing: it runs whole images. Ours runs all places, since it gains from neighbours. All are
-given as milliseconds per place and take turns.
+A grey square of 16 pixels at every 8, at the network's own input size or at ``--side``. ``bare``: the eager module in
+inference mode on a random sample of the places, at the fastest layout and batch size of a short probe. ``captum``:
+its Occlusion at 8 x 8 places, at the best ``perturbations_per_eval`` of a short probe; it takes no stride larger than
+its patch, so the patch is as large, which costs it nothing: it runs whole images. Ours runs all places, since it
+gains from neighbours. All are given as milliseconds per place and take turns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import argparse
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -148,32 +148,39 @@ def convolution_peak(rounds: int) -> float:
     return 32 * 56 * 56 * 256 * 256 * 9 / min(times["peak"].seconds) / 1e9
 
 
-def bench(name: str, patch: int, stride: int, sample: int, rounds: int) -> str:
+def at_side(model: Model, side: int | None) -> Model:
+    """The model with square inputs of ``side`` pixels."""
+    if side is None:
+        return model
+    return replace(model, preprocessing=replace(model.preprocessing, height=side, width=side, resize=None))
+
+
+def bench(name: str, options: argparse.Namespace) -> str:
     """One row of the table."""
-    model = load_model(f"torchvision:{name}@none")
+    model = at_side(load_model(f"torchvision:{name}@none"), options.side)
     # As made, some networks answer the same to every picture, and a difference could not show.
     torch.manual_seed(0)
     stir(model.module, model.preprocessing.height)
-    task = task_of(model, patch, stride, sample)
-    running = {"bare": bare(task), "captum": captum(task), "ours": ours(task)}
+    task = task_of(model, options.patch, options.stride, options.sample)
+    running = {"bare": bare(task), "ours": ours(task)} | ({} if options.without_captum else {"captum": captum(task)})
     with torch.inference_mode():
         theirs = torch.cat([outputs(task.module, task.occluders.covered(task.image, [p])) for p in task.sample])
         plain = outputs(task.module, task.image)
     difference = largest_difference(answers(task)[list(task.sample)], theirs, plain)
-    times = alternate({key: contender.run for key, contender in running.items()}, rounds)
+    times = alternate({key: contender.run for key, contender in running.items()}, options.rounds)
     each = {key: contender.milliseconds(times[key]) for key, contender in running.items()}
-    over = {
-        key: ratio(times[key], times["ours"]) * running["ours"].places / running[key].places
-        for key in ("bare", "captum")
-    }
-    inside = occlusion_cost(task.graph, patch, stride)
+    over = {key: ratio(times[key], times["ours"]) * running["ours"].places / running[key].places for key in running}
+    inside = occlusion_cost(task.graph, options.patch, options.stride)
     bound = whole_cost(task.graph) / inside
     reached = inside / (each["ours"] / 1e3) / 1e9
-    share = reached / convolution_peak(rounds)
+    share = reached / convolution_peak(options.rounds)
+    captum_each, captum_over = ("", "")
+    if "captum" in running:
+        captum_each, captum_over = f"{each['captum']:.2f} ({running['captum'].setting})", f"{over['captum']:.2f}"
     return (
         f"| {name} | {len(task.occluders)} | {each['bare']:.2f} ({running['bare'].setting}) "
-        f"| {each['captum']:.2f} ({running['captum'].setting}) | {each['ours']:.2f} | {over['bare']:.2f} | {bound:.2f} "
-        f"| {over['bare'] / bound:.0%} | {over['captum']:.2f} | {difference} | {reached:.1f} ({share:.0%}) |"
+        f"| {captum_each} | {each['ours']:.2f} | {over['bare']:.2f} | {bound:.2f} "
+        f"| {over['bare'] / bound:.0%} | {captum_over} | {difference} | {reached:.1f} ({share:.0%}) |"
     )
 
 
@@ -198,6 +205,8 @@ def main() -> None:
     parser.add_argument("--stride", type=int, default=8)
     parser.add_argument("--sample", type=int, default=96, help="places of the slow contenders")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--side", type=int, help="of the square input, in pixels; left out, the network's own")
+    parser.add_argument("--without-captum", action="store_true", help="the two others only")
     options = parser.parse_args()
     print(prepare_process())
     print(f"convolution peak: {convolution_peak(options.rounds):.0f} thousand million multiply-adds a second")
@@ -209,7 +218,7 @@ def main() -> None:
     print("|" + "---|" * 11)
     for name in every_classifier() if options.all else options.nets:
         try:
-            print(bench(name, options.patch, options.stride, options.sample, options.rounds), flush=True)
+            print(bench(name, options), flush=True)
         except ConvscopeError as error:
             print(f"| {name} | {type(error).__name__}: {error} |", flush=True)
 

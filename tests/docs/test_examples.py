@@ -70,6 +70,12 @@ def test_project(place: Path) -> None:
     assert Atlas.open("survey").query("SELECT count(*) AS n FROM projections")["n"].to_pylist() == [0]
 
 
+def test_training(place: Path) -> None:
+    names = run("docs/how-to/training.md")
+    assert names["trained"].snapshots == tuple(f"epoch-{epoch:04d}.safetensors" for epoch in (0, 1, 2))
+    assert names["found"].error == names["trained"].validation_error
+
+
 def test_atlas_and_its_pages(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = run("docs/how-to/atlas.md")
     assert names["summary"].projections == len(CONVOLUTIONS) * 2 * 9

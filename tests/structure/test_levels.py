@@ -12,6 +12,7 @@ import pytest
 from tests.structure.source import PACKAGE, ROOT, Import, Module, imports, project, read_tree
 
 LEVELS = {
+    "convscope.atomic": 0,
     "convscope.errors": 0,
     "convscope.strict": 0,
     "convscope.units": 0,
@@ -26,6 +27,7 @@ LEVELS = {
     "convscope.engine": 4,
     "convscope.probes": 5,
     "convscope.atlas": 6,
+    "convscope.train": 6,
     "convscope.pipeline": 7,
     "convscope.render": 7,
     "convscope.figures": 7,
@@ -37,7 +39,7 @@ LEVELS = {
 """Part of the package to level; a part covers everything below it, and the front door only itself."""
 
 ENGINE = "convscope.engine"
-RUNS_THE_ENGINE = {ENGINE, "convscope.probes", "convscope.pipeline", "convscope.cli", "convscope"}
+RUNS_THE_ENGINE = {ENGINE, "convscope.probes", "convscope.train", "convscope.pipeline", "convscope.cli", "convscope"}
 """The store and the views are not among them: they only ever read what was written."""
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from convscope.zoo import alexnet, alexnet_dense, zfnet
-from convscope.zoo.parts import contrast_normalisation
+from convscope.zoo.parts import ContrastNormalisation
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +75,12 @@ def literal_normalisation(maps: Tensor) -> Tensor:
     return torch.stack(rows, 1)
 
 
-def test_contrast_normalisation_is_the_formula_of_the_paper() -> None:
+@pytest.mark.parametrize("training", [True, False])
+def test_contrast_normalisation_is_the_formula_of_the_paper(training: bool) -> None:
     maps = torch.randn(2, 9, 4, 3, dtype=torch.float64) * 100
-    torch.testing.assert_close(contrast_normalisation()(maps), literal_normalisation(maps))
+    torch.testing.assert_close(ContrastNormalisation().train(training)(maps), literal_normalisation(maps))
+    small = ContrastNormalisation(64.0).train(training)(maps / 64)
+    torch.testing.assert_close(small * 64, literal_normalisation(maps))
 
 
 @pytest.mark.parametrize(("name", "ones"), [("zfnet", set()), ("alexnet", {"conv2", "conv4", "conv5", "fc6", "fc7"})])

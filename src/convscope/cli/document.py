@@ -27,7 +27,7 @@ Results go to standard output, progress and messages to standard error. Progress
 | 0 | done |
 | 1 | `coverage` found an op that is refused |
 | 2 | the request cannot be met: an error message says what was met, what was expected and what to do |
-| 130, 143 | stopped (Ctrl-C) or terminated; the same `atlas`, `occlude` or `invariance` command goes on from there |
+| 130, 143 | stopped (Ctrl-C) or terminated; the same command goes on from there |
 
 With `--json`, an error of convscope's is also printed on standard output, as `{"error": …, "message": …}`.
 """
@@ -50,6 +50,17 @@ EXAMPLES = {
         "another model, data set or settings is refused unless `--overwrite` is given. Scanning is one forward pass "
         "per image; most of the time goes into projections, so begin with few `--units`. See "
         "[scan](how-to/scan.md) and [atlas](how-to/atlas.md).",
+    ),
+    "train": Example(
+        "convscope train zfnet-small /usr/share/datasets/fashion-mnist -o run",
+        "Trains the small form of the paper's network and writes the folder `run`: snapshots, which are models by the "
+        "spec `snapshot:run`, the loss of every step, the errors of every epoch. A stopped or killed run goes on where "
+        "its last epoch ended, and gives what an unbroken one gives. See [training](how-to/training.md).",
+    ),
+    "evaluate": Example(
+        "convscope evaluate torchvision:vgg16 photographs/ --ten-crops",
+        "Prints top-1 and top-5 error on images whose folders are named after classes; several models vote by the mean "
+        "of their probabilities. See [training](how-to/training.md#evaluation).",
     ),
     "project": Example(
         "convscope project torchvision:vgg16 owl.jpg features.29:12 -o owl.png",

@@ -17,6 +17,7 @@ from convscope.cli.look import coverage, layers
 from convscope.cli.occlude import occlude
 from convscope.cli.plan import plan
 from convscope.cli.project import project
+from convscope.cli.train import evaluate, train
 from convscope.cli.trust import trust
 from convscope.errors import ConvscopeError
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (atlas, project, occlude, invariance, correspond, trust, plan, layers, coverage):
+for command in (atlas, project, occlude, invariance, correspond, trust, train, evaluate, plan, layers, coverage):
     app.command()(command)
 
 

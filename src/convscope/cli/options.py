@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 METHODS = ["auto", "deconvnet", "guided_backprop", "gradient"]
 UNPOOLS = ["sum", "last", "none"]
-SCHEMES = ["sample:lite0", "torchvision:", "timm:", "zoo:zfnet", "zoo:alexnet", "python:"]
+SCHEMES = ["sample:lite0", "torchvision:", "timm:", "zoo:zfnet", "zoo:alexnet", "snapshot:", "python:"]
 
 
 def _starting(values: list[str]) -> object:
@@ -25,7 +25,7 @@ ModelSpec = Annotated[
     typer.Argument(
         metavar="MODEL",
         help="torchvision:NAME[@WEIGHTS|@none], timm:NAME[@none], zoo:zfnet, zoo:alexnet, sample:lite0, "
-        "or python:package.module:factory",
+        "snapshot:FILE (or the folder that `convscope train` wrote), or python:package.module:factory",
         autocompletion=_starting(SCHEMES),
     ),
 ]

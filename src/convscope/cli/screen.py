@@ -34,6 +34,11 @@ STAGES = {
     "correspond": ("comparing", "occlusions"),
     "transform": ("transforming", "images"),
     "trust": ("testing", "passes"),
+    "read training": ("reading", "images"),
+    "read validation": ("reading", "images"),
+    "train": ("training", "steps"),
+    "evaluate": ("evaluating", "images"),
+    "evaluate training": ("evaluating", "images"),
 }
 
 

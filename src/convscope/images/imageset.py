@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -82,6 +83,12 @@ class ImageSet:
         if count < 1:
             raise ImageSetError(f"The first {count} images were asked for; expected at least 1.")
         return replace(self, entries=self.entries[:count])
+
+    def select(self, indices: Sequence[int]) -> ImageSet:
+        """These images, in this order, as a set of their own, with all class names."""
+        if not indices:
+            raise ImageSetError(f"{self.name}: no image is left of {len(self)}.")
+        return replace(self, entries=tuple(self.entries[index] for index in indices))
 
     def _pixels(self, content: Content) -> Pixels:
         if isinstance(content, bytes):

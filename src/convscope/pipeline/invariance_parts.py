@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.atlas.writer import replacing
+from convscope.atomic import replacing
 from convscope.probes.invariance.result import Answer, Invariance, UnitChange, WatchedLayer
 
 FOLDER = "parts"

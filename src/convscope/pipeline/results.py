@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import torch
 
 from convscope.atlas.tables import schema_of
-from convscope.atlas.writer import replacing
+from convscope.atomic import replacing
 from convscope.engine.graphs import digest_of
 from convscope.errors import SettingError
 from convscope.models import Model

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from convscope.errors import ModelError
-from convscope.zoo.parts import POOLS, contrast_normalisation
+from convscope.zoo.parts import POOLS, ContrastNormalisation
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ class Architecture:
     channels: int = 3
     deviation: float | None = 0.01
     """Of the normal distribution that weights are drawn from; None: by the number of inputs (He et al. 2015)."""
+    scale: float = 1.0
+    """What centred pixels were divided by; contrast normalisation takes it into account."""
 
     def __post_init__(self) -> None:
         numbers = self.numbers
@@ -125,12 +127,12 @@ def _maps(architecture: Architecture) -> Iterator[tuple[str, nn.Module]]:
         )
         yield f"relu{number}", nn.ReLU()
         if layer.contrast == "before":
-            yield f"norm{number}", contrast_normalisation()
+            yield f"norm{number}", ContrastNormalisation(architecture.scale)
         if layer.pool is not None:
             make = POOLS[layer.pool.kind]
             yield f"pool{number}", make(layer.filters, layer.pool.kernel, layer.pool.stride, layer.pool.ceil)
         if layer.contrast == "after":
-            yield f"norm{number}", contrast_normalisation()
+            yield f"norm{number}", ContrastNormalisation(architecture.scale)
         channels = layer.filters
 
 

@@ -1,0 +1,147 @@
+"""``convscope train``: a network by a recipe, with snapshots on the way; ``convscope evaluate``: its errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from convscope.cli.options import AsJson, Device, Images, Output, check_apart, load
+
+if TYPE_CHECKING:
+    from convscope.train.result import Trained
+
+
+def _recipes(incomplete: str) -> list[str]:
+    from convscope.train.reading import shipped
+
+    return [name for name in shipped() if name.startswith(incomplete)]
+
+
+def train(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help="zfnet-2013, alexnet-2012, zfnet-modern; for 28 to 64 pixels zfnet-small, alexnet-small; "
+            "or a .toml file.",
+            autocompletion=_recipes,
+        ),
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder with one folder per class, or with train/ and val/ (or test/) of such; an idx.gz data set.",
+        ),
+    ],
+    output: Output,
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            "--validation",
+            metavar="IMAGES",
+            help="Where the held-out images are. Default: val/ or test/ beside train/, else a tenth of each class.",
+        ),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change the recipe: epochs=3, optimiser.rate=0.02, …"),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Decides weights, order, crops, dropout.")] = 0,
+    accelerator: Annotated[str, typer.Option("--accelerator", help="auto, cpu, gpu, mps.")] = "auto",
+    devices: Annotated[int, typer.Option("--devices", help="How many share each batch.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", help="Processes that decode images, where not all fit in memory.")
+    ] = 4,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network; the same command goes on where a stopped one ended.
+
+    Writes snapshots/*.safetensors, epochs.csv, steps.csv, tensorboard/ and result.json. The snapshots are models:
+    convscope atlas snapshot:DIR IMAGES.
+    """
+    from convscope.cli.screen import err, progress
+    from convscope.engine.memory import keep_freed_memory
+    from convscope.models.source import optional
+
+    optional("lightning", "train", "training")
+    from convscope.train.reading import changes_of, load_recipe
+    from convscope.train.run import Machine, is_first_process
+    from convscope.train.run import train as run
+    from convscope.train.splits import open_splits
+
+    keep_freed_memory()
+    check_apart(data, output)
+    wanted = load_recipe(recipe, changes_of(changes or []))
+    splits = open_splits(data, validation, seed)
+    quiet = as_json or not err.is_terminal or not is_first_process()
+    with progress(quiet) as report:
+        found = run(wanted, splits, output, seed=seed, machine=Machine(accelerator, devices, workers), report=report)
+    if is_first_process():
+        _say(found, splits.origin, as_json)
+
+
+def _say(found: Trained, origin: str, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from convscope.cli.screen import out
+
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    five = "" if found.validation_error_5 is None else f" (top-5 {found.validation_error_5:.2%})"
+    out.print(
+        f"validation error {found.validation_error:.2%}{five}, training error {found.training_error:.2%}; "
+        f"{found.epochs} epochs in {found.seconds:.0f} s; held out: {origin}",
+        soft_wrap=True,
+    )
+    for name, reason in found.skipped.items():
+        out.print(f"skipped {name}: {reason}", soft_wrap=True)
+    out.print(str(found.last), soft_wrap=True)
+
+
+def evaluate(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL…", help="One model, or several that vote together.")],
+    images: Images,
+    ten_crops: Annotated[
+        bool, typer.Option("--ten-crops", help="The mean over four corners and the middle, each also mirrored.")
+    ] = False,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Top-1 and top-5 error on labelled images; of several models, by the mean of their probabilities."""
+    from convscope.cli.screen import err, out, progress
+    from convscope.engine.memory import keep_freed_memory
+    from convscope.images import ImageSet
+    from convscope.probes.evaluation.evaluate import evaluate as measure
+
+    keep_freed_memory()
+    source = ImageSet.open(images)
+    loaded = [load(spec, None, device) for spec in models]
+    with progress(quiet=as_json or not err.is_terminal) as report:
+        found = measure(
+            loaded,
+            source,
+            crops="ten" if ten_crops else "middle",
+            device=device,
+            report=lambda done, total: report("evaluate", done, total),
+        )
+    facts = {
+        "models": list(found.models),
+        "crops": found.crops,
+        "images": len(found.images),
+        "error": found.error,
+        "error_5": found.error_5,
+        "error_by_class": found.error_by_class(),
+        "skipped": dict(found.skipped),
+    }
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    five = "" if found.error_5 is None else f", top-5 {found.error_5:.2%}"
+    out.print(f"top-1 error {found.error:.2%}{five}; {len(found.images)} images, {len(found.skipped)} skipped")
+    worst = sorted(((error or 0.0, name) for name, error in found.error_by_class().items()), reverse=True)[:5]
+    out.print("most often wrong: " + ", ".join(f"{name} {error:.1%}" for error, name in worst), soft_wrap=True)

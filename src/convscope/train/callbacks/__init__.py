@@ -1,0 +1,1 @@
+"""What happens between the steps of a run: the rate falls, snapshots and records are written, a stop can be undone."""

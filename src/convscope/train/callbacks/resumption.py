@@ -1,0 +1,37 @@
+"""The state from which a stopped run goes on, written after every epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning as L
+from lightning.pytorch.callbacks import Checkpoint
+
+from convscope.errors import WeightsError
+
+LAST = "last.ckpt"
+
+
+class Resumption(Checkpoint):
+    """Writes ``last.ckpt`` whole or not at all: a stop while it is written leaves the one before.
+
+    Being a ``Checkpoint``, it is called after the other callbacks, when all that belongs to the epoch has happened.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.path = run / LAST
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
+        """Save beside the last one, then take its place."""
+        # All processes take part in saving; the name has to be the same for each.
+        temporary = self.path.with_suffix(".tmp")
+        try:
+            trainer.save_checkpoint(temporary, weights_only=False)
+            if trainer.is_global_zero:
+                temporary.replace(self.path)
+        except (OSError, RuntimeError) as error:
+            temporary.unlink(missing_ok=True)
+            raise WeightsError(
+                f"{self.path}, from which a stopped run goes on, could not be written ({error}). What was there is "
+                "whole; make room and run the same command again"
+            ) from error

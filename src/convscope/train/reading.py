@@ -1,0 +1,76 @@
+"""Recipes from TOML: those that come with convscope, and the user's own, with single values replaced."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from convscope.errors import SettingError
+from convscope.models.spec import unknown
+from convscope.strict import Reader
+from convscope.train.recipe import Recipe
+
+_FOLDER = files("convscope.train") / "recipes"
+
+
+def shipped() -> tuple[str, ...]:
+    """The names of the recipes that come with convscope."""
+    return tuple(sorted(Path(entry.name).stem for entry in _FOLDER.iterdir() if entry.name.endswith(".toml")))
+
+
+def load_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """A shipped recipe by its name, or one from a TOML file; raises SettingError.
+
+    ``changes`` replaces single values by their dotted name: ``{"optimiser.rate": 0.02}``.
+    """
+    described = {"name": Path(name).stem, **_parsed(_text(name), str(name))}
+    for place, value in (changes or {}).items():
+        _set(described, place, value)
+    return Reader(SettingError, optional=True).decode(Recipe, described, f"recipe {name}")
+
+
+def changes_of(assignments: list[str]) -> dict[str, Any]:
+    """``["epochs=3", "network.form='zfnet'"]`` as changes; values are written as in TOML, words may go unquoted."""
+    return dict(_assignment(text) for text in assignments)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    place, equals, value = (part.strip() for part in text.partition("="))
+    if not place or not equals:
+        raise SettingError(f"{text!r} changes nothing; write NAME=VALUE, for example optimiser.rate=0.02")
+    try:
+        return place, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return place, value
+
+
+def _text(name: str | Path) -> str:
+    if str(name) in shipped():
+        return (_FOLDER / f"{name}.toml").read_text("utf-8")
+    path = Path(name)
+    if path.suffix != ".toml":
+        raise SettingError(f"{unknown('recipe', str(name), shipped())} Or give a .toml file")
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"recipe {path} cannot be read: {error}") from error
+
+
+def _parsed(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"recipe {name} is not TOML: {error}") from error
+
+
+def _set(described: dict[str, Any], place: str, value: Any) -> None:
+    *tables, last = place.split(".")
+    inner = described
+    for table in tables:
+        inner = inner.setdefault(table, {})
+        if not isinstance(inner, dict):
+            raise SettingError(f"{place}: {table} is a value and holds nothing")
+    inner[last] = value

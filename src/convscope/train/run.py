@@ -1,0 +1,206 @@
+"""A training run in a folder: begin it, or go on with what is there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor, nn
+
+from convscope.atomic import replacing
+from convscope.errors import SettingError
+from convscope.models import Preprocessing
+from convscope.train.batches import Batches, Stored
+from convscope.train.callbacks.plateau import Plateau
+from convscope.train.callbacks.records import Records
+from convscope.train.callbacks.reporting import Report, Reporting
+from convscope.train.callbacks.resumption import LAST, Resumption
+from convscope.train.callbacks.snapshots import Snapshots
+from convscope.train.draws import drawn_from
+from convscope.train.feeding import Feeding
+from convscope.train.module import Training
+from convscope.train.recipe import Images, Recipe
+from convscope.train.result import Trained, measured, read_trained, write_trained
+from convscope.train.splits import Splits
+from convscope.train.survey import Surveyed, survey
+from convscope.zoo.architecture import Architecture, build
+from convscope.zoo.centre import Centre
+from convscope.zoo.snapshot import Snapshot
+
+RUN = "run.json"
+"""Written first: which run the folder belongs to."""
+INTERPOLATION = "bilinear"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how a run is computed; ``devices`` share a batch, ``workers`` decode images that memory cannot hold."""
+
+    accelerator: str = "auto"
+    devices: int = 1
+    workers: int = 4
+
+
+def train(
+    recipe: Recipe,
+    splits: Splits,
+    output: str | Path,
+    *,
+    seed: int = 0,
+    machine: Machine | None = None,
+    callbacks: Sequence[Callback] = (),
+    report: Report = lambda _stage, _done, _total: None,
+) -> Trained:
+    """Train a network by ``recipe`` in the folder ``output``, or go on where a stopped run of the same recipe ended.
+
+    A run that was stopped gives, once it is finished, what an unbroken one gives on the same machine. Raises
+    SettingError for a folder with another run, NumberError if the loss is not finite, and WeightsError if a snapshot
+    cannot be written; what was written before stays. Afterwards the last snapshot is evaluated as the recipe says.
+    """
+    used = machine or Machine()
+    run = Path(output)
+    key = begin(run, recipe, splits, seed)
+    if (finished := read_trained(run)) is not None:
+        return finished
+    views = views_of(recipe)
+    surveyed = {
+        part: survey(images, views, partial(report, f"read {part}"))
+        for part, images in (("training", splits.training), ("validation", splits.validation))
+    }
+    mean = mean_of(surveyed["training"], recipe.images)
+    network = _network(recipe.architecture, len(splits.training.classes), seed)
+    training = Training(network, recipe, Feeding(recipe.images, mean, recipe.architecture.side), seed)
+    about = Snapshot(recipe.architecture, splits.training.classes, recipe.images.resize, INTERPOLATION, 0, 0, key)
+    watching = [
+        *([Plateau(recipe.schedule)] if recipe.schedule.kind == "plateau" else []),
+        Snapshots(run, about, centre_of(mean, recipe)),
+        Records(run),
+        Reporting(report),
+        *callbacks,
+        Resumption(run),
+    ]
+    stored = {part: Stored(each, views, splits.training.classes) for part, each in surveyed.items()}
+    batches = Batches(stored, recipe.batch, seed, used.workers)
+    last = run / LAST
+    with _quiet():
+        trainer = _trainer(recipe, run, used, watching)
+        trainer.fit(training, datamodule=batches, ckpt_path=last if last.exists() else None, weights_only=True)
+    skipped = tuple(pair for part in surveyed.values() for pair in part.skipped)
+    if trainer.is_global_zero:
+        write_trained(measured(run, recipe, splits, skipped, report))
+    trainer.strategy.barrier()
+    found = read_trained(run)
+    assert found is not None
+    return found
+
+
+def is_first_process() -> bool:
+    """Whether this process speaks for the run: of several that share it, only the first does."""
+    return int(rank_zero_only.rank or 0) == 0
+
+
+def views_of(recipe: Recipe) -> Preprocessing:
+    """Images as they are stored: the shorter side resized, the square in the middle, pixels as they are."""
+    resize, channels = recipe.images.resize, recipe.architecture.channels
+    return Preprocessing(resize, resize, resize, INTERPOLATION, (0.0,) * channels, (1.0,) * channels, stated=True)
+
+
+def mean_of(surveyed: Surveyed, images: Images) -> Tensor:
+    """What is taken away: the mean image, its mean per channel, or zero; float (channels, resize, resize)."""
+    mean = surveyed.mean.float()
+    chosen = {
+        "pixel": mean,
+        "channel": mean.mean((1, 2), keepdim=True).expand_as(mean),
+        "none": torch.zeros_like(mean),
+    }
+    return chosen[images.mean].contiguous()
+
+
+def centre_of(mean: Tensor, recipe: Recipe) -> Centre:
+    """The first stage of the finished network: the middle of the mean away, and the division."""
+    side = recipe.architecture.side
+    start = round((mean.shape[-1] - side) / 2)
+    return Centre(mean[:, start : start + side, start : start + side], recipe.images.scale)
+
+
+def begin(run: Path, recipe: Recipe, splits: Splits, seed: int) -> str:
+    """Make the folder and say in it which run it is; returns the key. Raises SettingError if it is another run's."""
+    asked: dict[str, Any] = {
+        "recipe": asdict(recipe),
+        "training": splits.training.digest,
+        "validation": splits.validation.digest,
+        "seed": seed,
+    }
+    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    path = run / RUN
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        known = json.loads(path.read_text("utf-8")).get("key") if path.exists() else None
+        if known is None:
+            described = {"key": key, "validation_from": splits.origin, **asked}
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(described, indent=1) + "\n", "utf-8")
+    except (OSError, ValueError, AttributeError) as error:
+        raise SettingError(f"{run} cannot be used as the folder of a run: {error}") from error
+    if known not in (None, key):
+        raise SettingError(f"{run} holds a run of another recipe, data or seed; choose another folder with -o")
+    return key
+
+
+def _network(architecture: Architecture, classes: int, seed: int) -> nn.Sequential:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(drawn_from(seed).initial_seed())
+        network = build(architecture, classes)
+    return network.to(memory_format=torch.channels_last)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's advice on workers, log steps and its other products: what it advises on is chosen here."""
+    logger = logging.getLogger("lightning.pytorch")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+PRECISIONS: dict[str, Literal["32", "16-mixed", "bf16-mixed"]] = {
+    "32": "32",
+    "16-mixed": "16-mixed",
+    "bf16-mixed": "bf16-mixed",
+}
+
+
+def _trainer(recipe: Recipe, run: Path, machine: Machine, callbacks: list[Callback]) -> L.Trainer:
+    logger: Logger = TensorBoardLogger(run, name="", version="tensorboard")
+    return L.Trainer(
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        max_epochs=recipe.epochs,
+        precision=PRECISIONS[recipe.precision],
+        callbacks=callbacks,
+        logger=logger,
+        log_every_n_steps=20,
+        enable_checkpointing=True,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )

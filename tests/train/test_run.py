@@ -1,0 +1,307 @@
+"""Whole runs of a tiny network: what they write, that they can be killed, and what stops them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from convscope.errors import ImageSetError, NumberError, SettingError, WeightsError
+from convscope.images import ImageSet
+from convscope.models import load_model
+from convscope.probes.evaluation.evaluate import evaluate
+from convscope.train.callbacks.records import keep_until
+from convscope.train.feeding import Feeding
+from convscope.train.reading import load_recipe
+from convscope.train.recipe import Recipe
+from convscope.train.result import Trained
+from convscope.train.run import train
+from convscope.train.splits import Splits, open_splits
+from convscope.zoo.snapshot import describe
+from tests.cli.process import finished, shell
+from tests.train.make import TINY, draw, draw_splits, tiny, toml
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_splits(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def splits(data: Path) -> Splits:
+    return open_splits(data)
+
+
+@pytest.fixture(scope="module")
+def unbroken(splits: Splits, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train(tiny(), splits, tmp_path_factory.mktemp("runs") / "unbroken")
+
+
+def rows(path: Path) -> list[dict[str, float]]:
+    with path.open(newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def test_what_a_run_writes(unbroken: Trained, splits: Splits) -> None:
+    assert unbroken.snapshots == tuple(f"epoch-{epoch:04d}.safetensors" for epoch in (0, 1, 2, 3))
+    steps, epochs = rows(unbroken.path / "steps.csv"), rows(unbroken.path / "epochs.csv")
+    each = -(-len(splits.training) // 8)
+    assert [row["step"] for row in steps] == [*range(1, 3 * each + 1)]
+    assert [row["epoch"] for row in epochs] == [1, 2, 3]
+    for row in epochs:
+        losses = [step["loss"] for step in steps if step["epoch"] == row["epoch"]]
+        sizes = [8] * (each - 1) + [len(splits.training) - 8 * (each - 1)]
+        assert row["train_loss"] == pytest.approx(np.average(losses, weights=sizes), rel=1e-5)
+    assert steps[-1]["rate"] == pytest.approx(0, abs=1e-9)
+    assert list((unbroken.path / "tensorboard").glob("events*"))
+
+
+def test_snapshots_are_models_of_pixels(unbroken: Trained, splits: Splits) -> None:
+    model = load_model(f"snapshot:{unbroken.last}")
+    assert model.classes == splits.training.classes
+    pixels = np.stack([splits.training.read(index)[:, :, 0] for index in range(len(splits.training))])
+    mean = torch.from_numpy(pixels.mean(0)).float()[None]
+    centred = Feeding(tiny().images, mean, 16).middle(torch.from_numpy(pixels)[:, None])
+    views = np.stack([model.preprocessing.view(splits.training.read(index)) for index in range(len(splits.training))])
+    torch.testing.assert_close(
+        model.module(model.preprocessing.normalise(torch.from_numpy(views))),
+        model.module[1:](centred),  # type: ignore[index]
+    )
+    assert model.digest == load_model(f"snapshot:{unbroken.path}").digest
+    assert describe(unbroken.last).step == 12
+
+
+def test_the_result_is_the_error_of_the_last_snapshot(unbroken: Trained, splits: Splits) -> None:
+    model = load_model(f"snapshot:{unbroken.last}")
+    for images, error in ((splits.validation, unbroken.validation_error),):
+        wrong = 0
+        for index in range(len(images)):
+            view = torch.from_numpy(model.preprocessing.view(images.read(index)))[None]
+            answer = int(model.module(model.preprocessing.normalise(view)).argmax())
+            wrong += model.classes[answer] != images.labels[index]
+        assert error == wrong / len(images)
+    assert unbroken.validation_error_5 is None
+    assert unbroken.parameters == sum(entry.numel() for entry in model.module.parameters())
+
+
+def test_a_finished_run_is_not_repeated(unbroken: Trained, splits: Splits) -> None:
+    before = {path: path.stat().st_mtime_ns for path in unbroken.path.rglob("*")}
+    assert train(tiny(), splits, unbroken.path) == unbroken
+    assert before == {path: path.stat().st_mtime_ns for path in unbroken.path.rglob("*")}
+
+
+def test_another_run_in_the_same_folder_is_refused(unbroken: Trained, splits: Splits) -> None:
+    for recipe, seed in ((tiny(batch=4), 0), (tiny(), 1)):
+        with pytest.raises(SettingError, match="another recipe, data or seed"):
+            train(recipe, splits, unbroken.path, seed=seed)
+
+
+def test_the_seed_decides(unbroken: Trained, splits: Splits, tmp_path: Path) -> None:
+    other = train(tiny(epochs=1), splits, tmp_path / "other", seed=1)
+    assert rows(other.path / "steps.csv")[0]["loss"] != rows(unbroken.path / "steps.csv")[0]["loss"]
+
+
+SCHEDULES = {
+    "cycle": {},
+    "plateau": {"schedule.kind": "plateau", "schedule.patience": 1, "epochs": 5, "optimiser.rate": 1e-4},
+}
+PROGRAM = """
+import json, sys
+from convscope.train.reading import load_recipe
+from convscope.train.run import train
+from convscope.train.splits import open_splits
+train(load_recipe("zfnet-small", json.loads(sys.argv[1])), open_splits(sys.argv[2]), sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(data: Path, tmp_path: Path, schedule: str) -> None:
+    changes = TINY | SCHEDULES[schedule]
+    recipe, splits = load_recipe("zfnet-small", changes), open_splits(data)
+    train(recipe, splits, tmp_path / "unbroken")
+    killed = subprocess.Popen([sys.executable, "-c", PROGRAM, json.dumps(changes), str(data), str(tmp_path / "killed")])
+    steps, end = tmp_path / "killed/steps.csv", time.monotonic() + 100
+    # One epoch has four steps: the sixth is in the middle of the second.
+    while not (steps.exists() and steps.read_text().count("\n") > 6):
+        assert killed.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < end
+        time.sleep(0.002)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "killed/result.json").exists()
+    train(recipe, splits, tmp_path / "killed")
+    assert rows(steps) == rows(tmp_path / "unbroken/steps.csv")
+    for path in (tmp_path / "unbroken/snapshots").iterdir():
+        ours, theirs = load_file(tmp_path / "killed/snapshots" / path.name), load_file(path)
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    for one, other in zip(rows(tmp_path / "killed/epochs.csv"), rows(tmp_path / "unbroken/epochs.csv"), strict=True):
+        assert one | {"seconds": 0} == other | {"seconds": 0}
+    if schedule == "plateau":
+        assert len({row["rate"] for row in rows(steps)}) > 1, "the rate never fell, so nothing was tested"
+
+
+def test_a_run_that_stopped_before_its_result_is_only_evaluated(
+    splits: Splits, unbroken: Trained, tmp_path: Path
+) -> None:
+    shutil.copytree(unbroken.path, tmp_path / "run")
+    (tmp_path / "run/result.json").unlink()
+    assert replace(train(tiny(), splits, tmp_path / "run"), run=unbroken.run) == unbroken
+    assert (tmp_path / "run/steps.csv").read_bytes() == (unbroken.path / "steps.csv").read_bytes()
+
+
+def test_rows_after_the_last_saved_step_are_taken_away(tmp_path: Path) -> None:
+    path = tmp_path / "steps.csv"
+    path.write_text("step,loss\n1,0.5\n2,0.4\n3,0.3\n4,0.")
+    keep_until(path, 2)
+    assert path.read_text() == "step,loss\n1,0.5\n2,0.4\n"
+    path.write_text("step,loss\n1,0.5\n2,0.")
+    keep_until(path, 2)
+    assert path.read_text() == "step,loss\n1,0.5\n"
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_layer(splits: Splits, tmp_path: Path) -> None:
+    recipe = tiny(optimiser__rate=1e30, schedule__kind="constant", steps=[1])
+    with pytest.raises(NumberError, match=r"the loss is (nan|inf) in epoch 1, step \d.*(conv|fc|relu|norm)\d"):
+        train(recipe, splits, tmp_path / "run")
+    assert load_model(f"snapshot:{tmp_path}/run/snapshots/epoch-0000.safetensors").notes
+    assert not (tmp_path / "run/result.json").exists()
+
+
+FULL = """
+import resource, signal, sys
+from convscope.errors import ConvscopeError
+from convscope.train.run import train
+from convscope.train.splits import open_splits
+from tests.cli.process import finished, shell
+from tests.train.make import tiny
+splits = open_splits(sys.argv[1])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)
+try:
+    train(tiny(), splits, sys.argv[2])
+except (ConvscopeError, OSError) as error:
+    print(f"{type(error).__name__}: {error}")
+"""
+
+
+@pytest.mark.parametrize(("room", "message"), [(2000, "WeightsError: snapshot "), (15000, "WeightsError: /")])
+def test_a_full_disk_loses_nothing(data: Path, tmp_path: Path, room: int, message: str) -> None:
+    """There is room for nothing, or for a snapshot and not for the state from which a stopped run goes on."""
+    words = [sys.executable, "-c", FULL, str(data), str(tmp_path / "run"), str(room)]
+    said = subprocess.run(words, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert said.stdout.startswith(message), said
+    assert "make room" in said.stdout
+    train(tiny(), open_splits(data), tmp_path / "run")
+    assert (tmp_path / "run/result.json").exists()
+
+
+def test_renormalised_filters_stay_within_the_radius(splits: Splits, tmp_path: Path) -> None:
+    found = train(tiny(renormalise=0.1, epochs=1), splits, tmp_path / "run")
+    weights = load_file(found.last)
+    for name in ("conv1.weight", "conv2.weight", "conv5.weight"):
+        assert weights[name].square().mean((1, 2, 3)).sqrt().max() <= 0.1 + 1e-6
+    assert weights["fc8.weight"].square().mean(1).sqrt().max() > 0.1
+
+
+def test_images_that_cannot_be_read_are_listed(data: Path, tmp_path: Path) -> None:
+    draw_splits(tmp_path / "data")
+    (tmp_path / "data/train/down/03.png").write_bytes(b"no picture")
+    found = train(tiny(epochs=1), open_splits(tmp_path / "data"), tmp_path / "run")
+    assert list(found.skipped) == ["down/03.png"]
+    assert len(rows(found.path / "steps.csv")) == 4
+
+
+def test_images_larger_than_memory_are_decoded_again(
+    splits: Splits, unbroken: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("convscope.train.survey.survey.__defaults__", (0,))
+    found = train(tiny(), splits, tmp_path / "run")
+    assert rows(found.path / "steps.csv") == rows(unbroken.path / "steps.csv")
+
+
+def test_ten_crops_are_the_mean_of_ten_answers(unbroken: Trained, splits: Splits) -> None:
+    model = load_model(f"snapshot:{unbroken.last}")
+    found = evaluate(model, splits.validation, crops="ten", batch_size=5)
+    for row in range(len(splits.validation)):
+        pixels = torch.from_numpy(splits.validation.read(row)).permute(2, 0, 1)
+        crops = [pixels[:, y : y + 16, x : x + 16] for y, x in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))]
+        answers = [
+            model.module(version[None].float()).softmax(1) for crop in crops for version in (crop, crop.flip(-1))
+        ]
+        np.testing.assert_allclose(found.probabilities[row], torch.cat(answers).mean(0), atol=1e-6)
+
+
+def test_several_models_vote_by_their_mean(unbroken: Trained, splits: Splits) -> None:
+    models = [load_model(f"snapshot:{unbroken.path}/snapshots/{name}") for name in unbroken.snapshots]
+    alone = [evaluate(model, splits.validation).probabilities for model in models]
+    together = evaluate(models, splits.validation)
+    np.testing.assert_allclose(together.probabilities, np.mean(alone, 0), atol=1e-7)
+    labels = [models[0].classes.index(str(label)) for label in splits.validation.labels]
+    assert together.error == np.mean(together.probabilities.argmax(1) != labels)
+    assert together.confusion.sum() == len(labels)
+    assert together.confusion.trace() == len(labels) * (1 - together.error)
+
+
+def test_data_that_cannot_be_learned_from(tmp_path: Path) -> None:
+    draw(tmp_path / "one", 3)
+    for name in ("down", "grid"):
+        for path in (tmp_path / "one" / name).iterdir():
+            path.unlink()
+        (tmp_path / "one" / name).rmdir()
+    with pytest.raises(ImageSetError, match="has 1 class; training needs at least two"):
+        open_splits(tmp_path / "one")
+    flat = ImageSet.open(draw(tmp_path / "all", 2) / "down")
+    with pytest.raises(ImageSetError, match="have no label"):
+        Splits(flat, flat, "given")
+
+
+def test_a_tenth_of_each_class_is_held_out(tmp_path: Path) -> None:
+    found = open_splits(draw(tmp_path / "data", 20), seed=3)
+    assert sorted(found.training.names + found.validation.names) == sorted(ImageSet.open(tmp_path / "data").names)
+    assert [found.validation.labels.count(name) for name in found.training.classes] == [2, 2, 2]
+    assert found.validation.names == open_splits(tmp_path / "data", seed=3).validation.names
+    assert found.validation.names != open_splits(tmp_path / "data", seed=4).validation.names
+
+
+def test_a_damaged_snapshot_is_refused(unbroken: Trained, tmp_path: Path) -> None:
+    content = unbroken.last.read_bytes()
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(content[: len(content) // 2])
+    with pytest.raises(WeightsError, match="not a sound safetensors file"):
+        load_model(f"snapshot:{bad}")
+    changed = content.replace(b'\\"filters\\": 4', b'\\"filters\\": 5', 1)
+    assert changed != content
+    bad.write_bytes(changed)
+    with pytest.raises(WeightsError, match="its architecture has"):
+        load_model(f"snapshot:{bad}")
+
+
+def test_recipe_and_snapshot_agree_on_the_architecture(unbroken: Trained) -> None:
+    recipe: Recipe = tiny()
+    assert describe(unbroken.last).architecture == recipe.architecture
+    assert replace(describe(unbroken.last), epoch=0, step=0) == replace(
+        describe(unbroken.path / "snapshots" / unbroken.snapshots[0]), epoch=0, step=0
+    )
+
+
+def test_two_processes_share_a_run(data: Path, tmp_path: Path, unbroken: Trained) -> None:
+    words = ["train", "zfnet-small", str(data), "-o", "run", "--accelerator", "cpu", "--devices", "2", "--json"]
+    for name, value in TINY.items():
+        words += ["--set", f"{name}={toml(value)}"]
+    process = shell(tmp_path, *words)
+    said = finished(process)
+    assert said.code == 0, said
+    found = json.loads(said.out)
+    assert found["snapshots"] == list(unbroken.snapshots)
+    assert [row["step"] for row in rows(tmp_path / "run/steps.csv")] == [*range(1, 13)]
