@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from convscope.pipeline.build import Ask, build_atlas
     from convscope.probes.correspondence.correspond import correspond
     from convscope.probes.correspondence.result import Correspondence
+    from convscope.probes.diagnosis.diagnose import diagnose
     from convscope.probes.invariance.invariance import invariance
     from convscope.probes.invariance.result import Invariance
     from convscope.probes.occlusion.map import OcclusionMap
     from convscope.probes.occlusion.occlude import occlude
     from convscope.probes.trust.measure import trust
-    from convscope.probes.trust.result import Trust
     from convscope.units import UnitAddress
     from convscope.web.site import export_site
 
@@ -47,12 +47,12 @@ __all__ = [
     "OcclusionMap",
     "Preprocessing",
     "Question",
-    "Trust",
     "UnitAddress",
     "__version__",
     "build_atlas",
     "correspond",
     "coverage",
+    "diagnose",
     "export_site",
     "invariance",
     "layers",
@@ -74,11 +74,11 @@ _HOME = {
     "OcclusionMap": "probes.occlusion.map",
     "Preprocessing": "models",
     "Question": "engine.scan",
-    "Trust": "probes.trust.result",
     "UnitAddress": "units",
     "build_atlas": "pipeline.build",
     "correspond": "probes.correspondence.correspond",
     "coverage": "engine.inspect",
+    "diagnose": "probes.diagnosis.diagnose",
     "export_site": "web.site",
     "invariance": "probes.invariance.invariance",
     "layers": "engine.inspect",

@@ -120,6 +120,25 @@ def test_invariance(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_diagnosis(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run("docs/how-to/diagnosis.md", "python:tests.docs.tiny:classify")["found"]
+    assert found.images == IMAGES
+    assert len(found.filters) == len(CONVOLUTIONS)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == str(found.findings[0])
+    assert [line.split()[0] for line in printed[-len(found.strided) :]] == [op.address for op in found.strided]
+
+
+def test_the_table_of_findings_is_the_code() -> None:
+    from convscope.probes.diagnosis.finding import KINDS
+
+    text = (ROOT / "docs/how-to/diagnosis.md").read_text()
+    for name, kind in KINDS.items():
+        cells = [f"{100 * value:g}%" if kind.share else f"{value:g}" for value in (kind.mild, kind.strong)]
+        (row,) = (line for line in text.splitlines() if line.startswith(f"| {name} |"))
+        assert f"| {' | '.join(cells)} |" in row
+
+
 def test_trust(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = run("docs/how-to/trust.md", "python:tests.docs.tiny:classify")
     assert names["row"].sentence in capsys.readouterr().out

@@ -92,6 +92,15 @@ EXAMPLES = {
         "that change least and most, and how often the label stays. A finished folder is not made again; images that "
         "cannot be read are listed as skipped. See [invariance](how-to/invariance.md).",
     ),
+    "diagnose": Example(
+        "convscope diagnose torchvision:vgg16 photographs/ -o diagnosis --limit 100 --against torchvision:resnet18",
+        "Makes the folder `diagnosis`: all findings, worst first, in `findings.csv`; each filter in `filters.parquet`, "
+        "each unit in `units.parquet`, each measured channel of the ops with a stride in `strided.parquet`; "
+        "`first_layer.png`, the paper's figure 6(a) to (c), with one scaling and with one per filter; `spectra.png`, "
+        "`layers.png`, `aliasing.png`, and of two models `comparison.png`; settings, digests and per-layer figures in "
+        "`diagnosis.json`. Prints a line per kind of finding, what may help, and what was not measured and why. A "
+        "finished folder is not made again. See [diagnosis](how-to/diagnosis.md).",
+    ),
     "trust": Example(
         "convscope trust torchvision:vgg16 photographs/ -o trust --layers features.15,features.29",
         "Prints rank correlations, a line per method and layer, and what they mean in a sentence per method; makes the "

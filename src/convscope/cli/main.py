@@ -12,6 +12,7 @@ import typer
 
 from convscope.cli.atlas import atlas
 from convscope.cli.correspond import correspond
+from convscope.cli.diagnose import diagnose
 from convscope.cli.invariance import invariance
 from convscope.cli.look import coverage, layers
 from convscope.cli.occlude import occlude
@@ -31,7 +32,20 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (atlas, project, occlude, invariance, correspond, trust, train, evaluate, plan, layers, coverage):
+for command in (
+    atlas,
+    project,
+    occlude,
+    invariance,
+    correspond,
+    diagnose,
+    trust,
+    train,
+    evaluate,
+    plan,
+    layers,
+    coverage,
+):
     app.command()(command)
 
 

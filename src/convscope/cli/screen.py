@@ -36,6 +36,7 @@ STAGES = {
     "trust": ("testing", "passes"),
     "read training": ("reading", "images"),
     "read validation": ("reading", "images"),
+    "diagnose": ("diagnosing", "images"),
     "train": ("training", "steps"),
     "evaluate": ("evaluating", "images"),
     "evaluate training": ("evaluating", "images"),
