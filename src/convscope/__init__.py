@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from convscope.models import Model, Preprocessing, load_model
     from convscope.pipeline.build import Ask, build_atlas
     from convscope.probes.correspondence.correspond import correspond
-    from convscope.probes.correspondence.result import Correspondence
     from convscope.probes.diagnosis.diagnose import diagnose
+    from convscope.probes.evolution.checkpoint import Checkpoint
+    from convscope.probes.evolution.evolve import evolve
     from convscope.probes.invariance.invariance import invariance
-    from convscope.probes.invariance.result import Invariance
-    from convscope.probes.occlusion.map import OcclusionMap
     from convscope.probes.occlusion.occlude import occlude
     from convscope.probes.trust.measure import trust
     from convscope.units import UnitAddress
@@ -39,12 +38,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Ask",
     "Atlas",
+    "Checkpoint",
     "ConvscopeError",
-    "Correspondence",
     "ImageSet",
-    "Invariance",
     "Model",
-    "OcclusionMap",
     "Preprocessing",
     "Question",
     "UnitAddress",
@@ -53,6 +50,7 @@ __all__ = [
     "correspond",
     "coverage",
     "diagnose",
+    "evolve",
     "export_site",
     "invariance",
     "layers",
@@ -66,12 +64,10 @@ __all__ = [
 _HOME = {
     "Ask": "pipeline.build",
     "Atlas": "atlas.reader",
+    "Checkpoint": "probes.evolution.checkpoint",
     "ConvscopeError": "errors",
-    "Correspondence": "probes.correspondence.result",
     "ImageSet": "images",
-    "Invariance": "probes.invariance.result",
     "Model": "models",
-    "OcclusionMap": "probes.occlusion.map",
     "Preprocessing": "models",
     "Question": "engine.scan",
     "UnitAddress": "units",
@@ -79,6 +75,7 @@ _HOME = {
     "correspond": "probes.correspondence.correspond",
     "coverage": "engine.inspect",
     "diagnose": "probes.diagnosis.diagnose",
+    "evolve": "probes.evolution.evolve",
     "export_site": "web.site",
     "invariance": "probes.invariance.invariance",
     "layers": "engine.inspect",

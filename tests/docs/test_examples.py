@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.main import get_command
 
 from convscope.atlas.reader import Atlas
 from convscope.cli import app
-from tests.docs.tiny import CONVOLUTIONS, UNITS
+from tests.docs.tiny import CONVOLUTIONS, UNITS, classify
 from tests.structure.test_documents import DOCUMENTS, examples
 
 ROOT = Path(__file__).parents[2]
@@ -137,6 +138,21 @@ def test_the_table_of_findings_is_the_code() -> None:
         cells = [f"{100 * value:g}%" if kind.share else f"{value:g}" for value in (kind.mild, kind.strong)]
         (row,) = (line for line in text.splitlines() if line.startswith(f"| {name} |"))
         assert f"| {' | '.join(cells)} |" in row
+
+
+def test_evolution(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "run").mkdir()
+    for epoch in (1, 5, 20):
+        torch.save(classify().state_dict(), place / f"run/epoch-{epoch:04d}.pt")
+    names = run("docs/how-to/evolution.md", "python:tests.docs.tiny:classify")
+    found = names["found"]
+    assert found.labels == ("epoch 1", "epoch 5", "epoch 20")
+    assert len(found.layers) == len(CONVOLUTIONS)
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed[:-1]] == [layer.address for layer in found.layers]
+    assert printed[-1] == found.ranking_order.sentence
+    assert (place / "recording/figure.png").is_file()
+    assert names["recorded"].probed == "first"
 
 
 def test_trust(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

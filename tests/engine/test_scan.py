@@ -305,3 +305,22 @@ def test_a_model_with_several_outputs(images: ImageSet) -> None:
     assert listed(found.tallies["body.1"].top, 1024) == full_sort(
         maps_of(exact_net(), "1", pictures(COUNT)), 9, range(COUNT)
     )
+
+
+def test_a_watcher_sees_the_maps_of_every_image_once(model: Model, images: ImageSet, tmp_path: Path) -> None:
+    seen: dict[tuple[str, int], torch.Tensor] = {}
+
+    def watch(node: str, maps: torch.Tensor, index: torch.Tensor) -> None:
+        for number, image in enumerate(index.tolist()):
+            assert (node, image) not in seen
+            seen[node, image] = maps[number].amax((1, 2)).clone()
+
+    found = scan(model, images, journal=tmp_path, watch=watch, batch_size=7)
+    assert len(seen) == len(found.layers) * COUNT
+    for layer, address in zip(found.layers, LAYERS, strict=True):
+        expected = maps_of(exact_net(), address, pictures(COUNT)).amax((2, 3))
+        for image in range(COUNT):
+            assert torch.equal(seen[layer.node, image], expected[image])
+    seen.clear()
+    assert same(scan(model, images, journal=tmp_path, watch=watch), found)
+    assert not seen  # all parts were in the journal

@@ -101,6 +101,15 @@ EXAMPLES = {
         "`diagnosis.json`. Prints a line per kind of finding, what may help, and what was not measured and why. A "
         "finished folder is not made again. See [diagnosis](how-to/diagnosis.md).",
     ),
+    "evolve": Example(
+        "convscope evolve runs/zfnet photographs/ -o evolution --at 1,2,5,10,20,30,40,64",
+        "Makes the folder `evolution`: `figure.png` as the paper's figure 4, `patches.png` with the images behind it, "
+        "`curves.png` with convergence by layer, films in `evolution.webp` and `evolution.gif`, every unit at every "
+        "checkpoint in `evolution.parquet`, `curves.csv`, the raw pictures in `projections.npz`, and settings, digests "
+        "and settling points in `evolution.json`. Prints for each layer where it settles and whether lower layers do "
+        "so first. All checkpoints are compared before any work: one of another architecture is refused. See "
+        "[evolution](how-to/evolution.md).",
+    ),
     "trust": Example(
         "convscope trust torchvision:vgg16 photographs/ -o trust --layers features.15,features.29",
         "Prints rank correlations, a line per method and layer, and what they mean in a sentence per method; makes the "

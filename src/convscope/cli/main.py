@@ -13,6 +13,7 @@ import typer
 from convscope.cli.atlas import atlas
 from convscope.cli.correspond import correspond
 from convscope.cli.diagnose import diagnose
+from convscope.cli.evolve import evolve
 from convscope.cli.invariance import invariance
 from convscope.cli.look import coverage, layers
 from convscope.cli.occlude import occlude
@@ -39,6 +40,7 @@ for command in (
     invariance,
     correspond,
     diagnose,
+    evolve,
     trust,
     train,
     evaluate,

@@ -98,17 +98,23 @@ def sides_of(patch: str | None) -> int | tuple[int, int] | None:
 
 def load(spec: str, weights: Path | None, device: str = "cpu") -> Model:
     """The model, after a check that the device is there."""
+    from convscope.models import load_model
+
+    usable(device)
+    return load_model(spec, weights=weights)
+
+
+def usable(device: str) -> None:
+    """Raise ModelError for a device that is not there."""
     import torch
 
     from convscope.errors import ModelError
-    from convscope.models import load_model
 
     try:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"device {device!r} cannot be used: {reason}. Try --device cpu") from None
-    return load_model(spec, weights=weights)
 
 
 def check_apart(images: Path, output: Path) -> None:

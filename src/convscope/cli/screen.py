@@ -32,6 +32,7 @@ STAGES = {
     "pages": ("drawing", "pages"),
     "occlude": ("occluding", "places"),
     "correspond": ("comparing", "occlusions"),
+    "evolve": ("evolving", "images"),
     "transform": ("transforming", "images"),
     "trust": ("testing", "passes"),
     "read training": ("reading", "images"),

@@ -27,13 +27,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 def save_part(path: Path, images: range, part: Part) -> None:
     """Write ``part``, the scan of ``images``, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **dict(_pack(images, part)))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_arrays(path, dict(_pack(images, part)))
 
 
 def load_part(path: Path, images: range, like: Part) -> Part | None:
@@ -41,12 +35,28 @@ def load_part(path: Path, images: range, like: Part) -> Part | None:
     if not path.is_file():
         return None
     try:
-        # Opened here, because np.load leaves a damaged file open.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        return _unpack(arrays) if _text(arrays["form"]) == _form(images, like) else None
+        arrays = read_arrays(path)
+        return _unpack(arrays) if text_of(arrays["form"]) == _form(images, like) else None
     except Exception:  # damaged bytes make the readers of zip, arrays and JSON raise almost anything
         return None
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write plain arrays as ``.npz``, whole or not at all; the folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an ``.npz`` file, without pickles; a damaged one raises almost anything."""
+    # Opened here, because np.load leaves a damaged file open.
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
 def _form(images: range, part: Part) -> str:
@@ -55,17 +65,19 @@ def _form(images: range, part: Part) -> str:
     return json.dumps([images.start, images.stop, layers])
 
 
-def _bytes(text: str) -> NDArray[np.uint8]:
+def bytes_of(text: str) -> NDArray[np.uint8]:
+    """A text as an array, uint8."""
     return np.frombuffer(text.encode(), np.uint8)
 
 
-def _text(array: NDArray[Any]) -> str:
+def text_of(array: NDArray[Any]) -> str:
+    """The text of such an array."""
     return array.tobytes().decode()
 
 
 def _pack(images: range, part: Part) -> Iterator[tuple[str, NDArray[Any]]]:
-    yield "form", _bytes(_form(images, part))
-    yield "outcomes", _bytes(json.dumps([asdict(outcome) for outcome in part.outcomes]))
+    yield "form", bytes_of(_form(images, part))
+    yield "outcomes", bytes_of(json.dumps([asdict(outcome) for outcome in part.outcomes]))
     for number, tally in enumerate(part.tallies):
         yield from _pack_top(f"{number}.top", tally.top)
         for field in fields(Statistics):
@@ -81,8 +93,8 @@ def _pack_top(name: str, top: TopK) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def _unpack(arrays: Arrays) -> Part:
-    _, _, layers = json.loads(_text(arrays["form"]))
-    outcomes = tuple(Outcome(**entry) for entry in json.loads(_text(arrays["outcomes"])))
+    _, _, layers = json.loads(text_of(arrays["form"]))
+    outcomes = tuple(Outcome(**entry) for entry in json.loads(text_of(arrays["outcomes"])))
     return Part(tuple(_unpack_tally(arrays, number, *form[-2:]) for number, form in enumerate(layers)), outcomes)
 
 

@@ -23,6 +23,9 @@ from convscope.models import Model
 
 Report = Callable[[int, int], None]
 """Called with (images done, images in all)."""
+Watcher = Callable[[str, Tensor, Tensor], None]
+"""(node of a layer, its maps (count, units, height, width), indices of the images int64 (count,)); valid during the
+call only."""
 
 PER_IMAGE = ("one", "many")
 _PARTS_AT_MOST = 64
@@ -74,20 +77,22 @@ def scan(
     device: str = "cpu",
     journal: Path | None = None,
     report: Report = lambda _done, _total: None,
+    watch: Watcher | None = None,
 ) -> Scan:
     """Find the strongest activations of every unit of ``layers`` (addresses; default: all) over ``images``.
 
     The answer does not depend on ``batch_size``, ``workers`` or the order of the work. With a ``journal`` folder each
     finished part is kept there, and a scan that was stopped goes on behind the last one; the folder must be used for
-    one model, image set, question and choice of layers only. Raises AddressError, ExportError, ImageSetError,
-    NumberError, SettingError.
+    one model, image set, question and choice of layers only. ``watch`` is shown the maps of each batch as they are
+    made; those of parts that the journal already has are not made again. Raises AddressError, ExportError,
+    ImageSetError, NumberError, SettingError.
     """
     if batch_size < 1 or (workers is not None and workers < 1):
         raise SettingError(f"batch_size and workers must be at least 1, not {batch_size} and {workers}")
     graph = graph_of(model, device)
     chosen = find_layers(graph, layers)
     forward = prepare(graph, [layer.node for layer in chosen], device)
-    job = _Job(model, images, chosen, forward, question, batch_size, workers or os.cpu_count() or 1)
+    job = _Job(model, images, chosen, forward, question, batch_size, workers or os.cpu_count() or 1, watch)
     whole = job.nothing()
     for number, part in enumerate(_partition(len(images))):
         whole = whole.merge(_scan_or_recall(job, number, part, journal, report))
@@ -106,6 +111,7 @@ class _Job:
     question: Question
     batch_size: int
     workers: int
+    watch: Watcher | None = None
 
     def nothing(self) -> Part:
         """The scan of no image."""
@@ -150,6 +156,8 @@ def _count(job: _Job, batch: Batch, labels: Tensor, tallies: dict[str, Tally]) -
             tallies[node] = tallies[node].after(maps, batch.index, labels)
         except NumberError as error:
             raise NumberError(_blame(job, batch, node, maps)) from error
+        if job.watch is not None:
+            job.watch(node, maps, batch.index)
 
     job.forward(job.model.preprocessing.normalise(batch.views), visit)
 
