@@ -16,6 +16,7 @@ from convscope.atlas.reader import Atlas
 from convscope.cli import app
 from tests.docs.tiny import CONVOLUTIONS, UNITS, classify
 from tests.structure.test_documents import DOCUMENTS, examples
+from tests.train.ablation.make import in_this_process
 
 ROOT = Path(__file__).parents[2]
 MODEL, STAND_IN = "torchvision:vgg16", "python:tests.docs.tiny:build"
@@ -153,6 +154,16 @@ def test_evolution(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert printed[-1] == found.ranking_order.sentence
     assert (place / "recording/figure.png").is_file()
     assert names["recorded"].probed == "first"
+
+
+def test_ablation(place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convscope.train.ablation.ablate.carry_out_all", in_this_process)  # loading torch takes seconds
+    (plan,) = examples(ROOT / "docs/how-to/ablation.md", "toml")
+    (place / "layer-7.toml").write_text(plan.replace("seeds = 5", "seeds = 1").replace("epochs=8", "epochs=1"))
+    names = run("docs/how-to/ablation.md")
+    assert names["row"].difference.count == 1
+    assert (place / "layer-7/report.md").is_file()
+    assert "'layer 7': ('there', 'none')" in capsys.readouterr().out
 
 
 def test_trust(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

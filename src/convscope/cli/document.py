@@ -62,6 +62,13 @@ EXAMPLES = {
         "Prints top-1 and top-5 error on images whose folders are named after classes; several models vote by the mean "
         "of their probabilities. See [training](how-to/training.md#evaluation).",
     ),
+    "ablate": Example(
+        "convscope ablate headline /usr/share/datasets/fashion-mnist -o headline --jobs 2",
+        "Trains every variant of the plan with every seed, two at a time, and compares them in pairs: prints a table, "
+        "and makes the folder `headline` with `report.md`, figures, tables for every run and every difference, and the "
+        "runs themselves. A run that fails is listed with its reason. The same command again runs only what is "
+        "missing. With `--dry-run` it lists runs, sizes and a rough time. See [ablation](how-to/ablation.md).",
+    ),
     "project": Example(
         "convscope project torchvision:vgg16 owl.jpg features.29:12 -o owl.png",
         "Writes a PNG: the projection on the left, what the model saw on the right. Prints the unit with the position "

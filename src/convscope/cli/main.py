@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import typer
 
+from convscope.cli.ablate import ablate
 from convscope.cli.atlas import atlas
 from convscope.cli.correspond import correspond
 from convscope.cli.diagnose import diagnose
@@ -44,6 +45,7 @@ for command in (
     trust,
     train,
     evaluate,
+    ablate,
     plan,
     layers,
     coverage,

@@ -39,6 +39,7 @@ STAGES = {
     "read validation": ("reading", "images"),
     "diagnose": ("diagnosing", "images"),
     "train": ("training", "steps"),
+    "runs": ("finished", "runs"),
     "evaluate": ("evaluating", "images"),
     "evaluate training": ("evaluating", "images"),
 }

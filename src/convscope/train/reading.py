@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -73,4 +74,4 @@ def _set(described: dict[str, Any], place: str, value: Any) -> None:
         inner = inner.setdefault(table, {})
         if not isinstance(inner, dict):
             raise SettingError(f"{place}: {table} is a value and holds nothing")
-    inner[last] = value
+    inner[last] = deepcopy(value)  # a later change may go into it

@@ -37,11 +37,13 @@ ALEXNET_SMALL = Architecture(
     channels=1,
     convolutions=(
         Convolution(1, 64, 7, stride=2, padding=3, contrast="before", pool=Pool(ceil=True)),
-        Convolution(2, 128, 5, padding=2, contrast="before", pool=Pool(ceil=True), bias=1.0),
+        Convolution(2, 128, 5, padding=2, contrast="before", pool=Pool(ceil=True)),
         Convolution(3, 192, 3, padding=1),
-        Convolution(4, 192, 3, padding=1, bias=1.0),
-        Convolution(5, 128, 3, padding=1, pool=Pool(kernel=2), bias=1.0),
+        Convolution(4, 192, 3, padding=1),
+        Convolution(5, 128, 3, padding=1, pool=Pool(kernel=2)),
     ),
-    hidden=(Hidden(6, 512, bias=1.0), Hidden(7, 512, bias=1.0)),
+    hidden=(Hidden(6, 512), Hidden(7, 512)),
 )
-"""The same form for 28 to 64 pixels: larger filters and the step in layer 1."""
+"""The same form for 28 to 64 pixels: larger filters and the step in layer 1.
+
+Biases start at 0: with 1 and few images it stays at chance."""

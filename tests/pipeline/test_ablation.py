@@ -1,0 +1,131 @@
+"""Tables and report of an ablation: the numbers of the result, in words that claim no more than they show."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from convscope.errors import SettingError
+from convscope.pipeline.ablation import FACTS, Place, ablate
+from convscope.pipeline.ablation_report import Circumstances, report_of
+from convscope.pipeline.ablation_rows import RunRow, SummaryRow, ValueRow, run_rows, summary_rows, value_rows
+from convscope.pipeline.ablation_table import differences_of, percent, points, probability, size, table_of
+from convscope.pipeline.results import ResultFolder
+from convscope.train.ablation.ablate import Ask, Crew
+from convscope.train.ablation.reading import load_plan
+from convscope.train.ablation.runs import Source
+from convscope.train.ablation.statistics import Difference, Interval
+from tests.train.ablation.make import result_of, write_plan
+from tests.train.ablation.test_processes import stand_in
+from tests.train.make import draw_splits
+
+ABOUT = Circumstances("convscope ablate p DATA -o DIR", "Data: stripes", "Recipe `zfnet-small`", "a machine")
+FOUND = result_of(
+    {"base": [0.20, 0.21, 0.22], "b | c": [0.10, 0.12, 0.12], "odd": [0.2, None, 0.3], "none": [None] * 3}, ["shift"]
+)
+
+
+def test_numbers_as_text() -> None:
+    assert percent(Interval(0.1234, 0.12, 0.1268, 5)) == "12.34 ± 0.34"
+    assert percent(Interval(0.5, None, None, 1)) == "50.00"
+    assert points(Difference(-0.0123, -0.02, -0.0046, 5, 0.01, 0.0625)) == "-1.23 ± 0.77"
+    assert [probability(p) for p in (None, 0.0625, 0.00001, 1.0)] == ["-", "0.062", "<0.0001", "1"]
+    assert [size(n) for n in (12, 331_658, 62_357_608, 2_476_704_896)] == ["12", "332 k", "62.4 M", "2.48 G"]
+
+
+def test_the_table_has_a_line_for_every_variant() -> None:
+    table = table_of(FOUND)
+    assert [line[0] for line in table.lines] == ["base", "b | c", "odd", "none"]
+    assert [line[-1] for line in table.lines] == ["3 of 3", "3 of 3", "2 of 3", "0 of 3"]
+    cells = dict(zip(table.heads, table.lines[1], strict=True))
+    assert cells["validation error %"].startswith("11.33 ± ")
+    assert cells["difference, points"].startswith("-9.67 ± ")
+    assert cells["p, signs"] == "0.25"
+    assert cells["shift consistency %"].startswith("88.67 ± ")
+    assert set(table.lines[3][3:-1]) == {"-"}
+    lines = table.markdown().splitlines()
+    assert {line.replace("\\|", "").count("|") for line in lines} == {len(table.heads) + 1}
+
+
+def test_differences_of_all_quantities_with_stars() -> None:
+    table = differences_of(FOUND)
+    assert table.heads == ("variant", "against", "validation error", "training error", "gap", "shift consistency")
+    assert [line[:2] for line in table.lines] == [("b | c", "base"), ("odd", "base"), ("none", "base")]
+    better, odd, none = table.lines
+    assert better[2].startswith("-9.67 ± ")
+    assert better[5].startswith("+9.67 ± ")
+    assert all(cell.endswith(" *") for cell in better[2:])
+    assert not any(cell.endswith(" *") for cell in odd[2:])
+    assert set(none[2:]) == {"-"}
+
+
+def test_the_report_says_what_failed_and_what_is_clear() -> None:
+    text = report_of(FOUND, ABOUT, {"figure.png": "All of it"})
+    assert "1 of 2 differences have p < 0.05 after correction:\n\n- **b | c** is better than base: -9.67" in text
+    assert "Of the others nothing is shown" in text
+    assert "- odd, seed 1: NumberError: the loss is nan" in text
+    assert "A variant that sometimes fails looks better than it is" in text
+    assert "With 2 pairs the test by signs cannot give less than 0.5" in text
+    assert "![All of it](figure.png)" in text
+    assert "- **odd**: layer 7 removed." in text
+
+
+def test_a_report_without_failures_does_not_speak_of_them() -> None:
+    text = report_of(result_of({"base": [0.2, 0.3], "b": [0.3, 0.25]}), ABOUT, {})
+    assert "Runs without a result" not in text
+    assert "0 of 1 differences have p < 0.05 after correction." in text
+
+
+def test_a_single_seed_compares_nothing_by_p() -> None:
+    text = report_of(result_of({"base": [0.2], "b": [None]}), ABOUT, {})
+    assert "nothing is compared" in text
+
+
+def test_tables_hold_what_the_result_holds(tmp_path: Path) -> None:
+    folder = ResultFolder(tmp_path, FACTS, {})
+    folder.write_rows("runs.csv", RunRow, run_rows(FOUND))
+    folder.write_rows("values.parquet", ValueRow, value_rows(FOUND))
+    folder.write_rows("summary.parquet", SummaryRow, summary_rows(FOUND))
+    with (tmp_path / "runs.csv").open(newline="") as file:
+        runs = list(csv.DictReader(file))
+    assert len(runs) == 4 * 3
+    assert [row["variant"] for row in runs if row["failure"]] == ["odd", "none", "none", "none"]
+    values = pq.read_table(tmp_path / "values.parquet").to_pylist()
+    assert {"variant": "odd", "seed": 2, "quantity": "gap", "value": 0.15} in values
+    assert len(values) == (3 + 3 + 2) * 5
+    summary = {
+        (row["variant"], row["quantity"]): row for row in pq.read_table(tmp_path / "summary.parquet").to_pylist()
+    }
+    row = summary["b | c", "validation_error"]
+    assert (row["against"], row["runs"], row["pairs"], row["p_signs"]) == ("base", 3, 3, 0.25)
+    assert row["difference"] == pytest.approx(-0.29 / 3)
+    assert summary["base", "validation_error"]["difference"] is None
+
+
+def test_another_plan_is_not_overwritten(tmp_path: Path) -> None:
+    plan = load_plan(write_plan(tmp_path))
+    ask = Ask(plan, Source(str(draw_splits(tmp_path / "pictures"))))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / FACTS).write_text(json.dumps({"plan": {"name": "other"}}))
+    with pytest.raises(SettingError, match="holds the result of plan 'other'; choose another folder"):
+        ablate(ask, Place(out))
+    with pytest.raises(SettingError, match="jobs is 0"):
+        ablate(ask, Place(out), Crew(jobs=0))
+    wrong = replace(ask, changes={"network.form": "vgg"})
+    with pytest.raises(SettingError, match=r"plan tiny, variant 'base': .*network.form is 'vgg'"):
+        ablate(wrong, Place(tmp_path / "new"))
+    assert not (tmp_path / "new").exists()
+
+
+def test_when_every_run_fails_it_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, "print(json.dumps({'error': 'NumberError', 'message': 'the loss is nan'}))")
+    ask = Ask(load_plan(write_plan(tmp_path)), Source(str(draw_splits(tmp_path / "pictures"))))
+    with pytest.raises(SettingError, match="no run of plan tiny has finished; the first: NumberError: the loss is nan"):
+        ablate(ask, Place(tmp_path / "out"))
+    assert not (tmp_path / "out" / FACTS).exists()
