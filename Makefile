@@ -14,7 +14,7 @@ DEMO_UNITS := 16
 DEMO_LAYERS := _bn0,_blocks.2,_blocks.4,_blocks.7,_blocks.10,_blocks.14,_bn1
 DEMO_COMMAND = $(BIN)/convscope atlas $(DEMO_MODEL) demo/images -o demo/atlas $(if $(DEMO_LAYERS),--layers $(DEMO_LAYERS)) --units $(DEMO_UNITS)
 
-DEMO_RECIPE := --set epochs=1 --set "snapshots=[0,1]" --set "steps=[5,10,20,50,100,200]"
+DEMO_RECIPE := --set epochs=2 --set "snapshots=[0,1]" --set "steps=[5,10,20,50,100,200]"
 
 # One thread per worker: the workers already use every core.
 PYTEST_ARGS ?=

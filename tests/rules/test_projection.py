@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from convscope.zoo import zfnet
-from convscope.zoo.parts import contrast_normalisation
+from convscope.zoo.parts import ContrastNormalisation
 from tests.nets import Net, carried_down, derivative, exported, picture, seeds_for
 from tests.rules.rewritten import by_rewriting
 
@@ -137,7 +137,7 @@ class Identity(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        return torch.as_tensor(contrast_normalisation()(x))
+        return torch.as_tensor(ContrastNormalisation()(x))
 
     @staticmethod
     def backward(ctx: Any, *signals: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ class Skipped(nn.Module):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_contrast_normalisation_is_skipped_by_deconvnet_and_differentiated_by_the_others(method: str) -> None:
-    net = nn.Sequential(conv(3), nn.ReLU(), nn.MaxPool2d(3, 2), contrast_normalisation(), conv(6), nn.ReLU())
+    net = nn.Sequential(conv(3), nn.ReLU(), nn.MaxPool2d(3, 2), ContrastNormalisation(), conv(6), nn.ReLU())
     skipping = nn.Sequential(*net[:3], Skipped(), *net[4:])
     graph, image = exported(net, SHAPE), picture(SHAPE) * 50
     seeds = seeds_for(net(image).detach())

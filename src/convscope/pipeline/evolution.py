@@ -70,9 +70,7 @@ def evolve_to(
     journal = folder.path / WORK / folder.key[:16]
     settings = replace(settings, journal=journal, report=lambda done, total: report("evolve", done, total))
     found = evolve_series(series, images, settings)
-    write_evolution(
-        folder, found, f"{series.architecture}, {images.name}", {"evolution": time.perf_counter() - started}
-    )
+    write_evolution(folder, found, f"{series.name}, {images.name}", {"evolution": time.perf_counter() - started})
     _remove_work(folder)
     return folder.path
 

@@ -109,7 +109,7 @@ def train(
 
 def is_first_process() -> bool:
     """Whether this process speaks for the run: of several that share it, only the first does."""
-    return int(rank_zero_only.rank or 0) == 0
+    return int(getattr(rank_zero_only, "rank", None) or 0) == 0
 
 
 def views_of(recipe: Recipe) -> Preprocessing:

@@ -34,4 +34,4 @@ def factory(architecture: Architecture) -> Callable[..., nn.Sequential]:
 
 alexnet, alexnet_dense, zfnet = factory(ALEXNET), factory(ALEXNET_DENSE), factory(ZFNET)
 
-__all__ = ["ARCHITECTURES", "alexnet", "alexnet_dense", "build", "factory", "zfnet"]
+__all__ = ["ALEXNET", "ARCHITECTURES", "ZFNET", "ZFNET_SMALL", "alexnet", "alexnet_dense", "build", "factory", "zfnet"]

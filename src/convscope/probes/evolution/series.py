@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from convscope.engine.graphs import digest_of, graph_of
 from convscope.engine.layers import Layer, check_inside, find_layers, find_node
@@ -37,7 +38,7 @@ class Series:
     checkpoints: tuple[Checkpoint, ...]
     digests: tuple[str, ...]
     subject: Subject
-    architecture: str
+    name: str
     notes: tuple[str, ...]
 
 
@@ -103,11 +104,11 @@ def examine(
         check_eval(model)
         look = look_of(checkpoint.label, model, device)
         if first is None:
-            first, subject, architecture = look, subject_of(model, layers, units, way, device), _architecture(model)
+            first, subject, name = look, subject_of(model, layers, units, way, device), _name(model)
         check_same(first, look)
         digests.append(digest_of(model))
         notes += [(note, checkpoint.label) for note in model.notes]
-    return Series(tuple(checkpoints), tuple(digests), subject, architecture, _told_once(notes, len(checkpoints)))
+    return Series(tuple(checkpoints), tuple(digests), subject, name, _told_once(notes, len(checkpoints)))
 
 
 def _told_once(notes: Sequence[tuple[str, str]], checkpoints: int) -> tuple[str, ...]:
@@ -118,8 +119,10 @@ def _told_once(notes: Sequence[tuple[str, str]], checkpoints: int) -> tuple[str,
     return tuple(note if len(of) == checkpoints else f"{', '.join(of)}: {note}" for note, of in labels.items())
 
 
-def _architecture(model: Model) -> str:
-    return type(model.module).__name__
+def _name(model: Model) -> str:
+    """What figures call the series: a run by its folder, other networks by their spec."""
+    scheme, _, path = model.spec.partition(":")
+    return Path(path).resolve().parent.parent.name if scheme == "snapshot" else model.spec
 
 
 def look_of(label: str, model: Model, device: str) -> Look:
