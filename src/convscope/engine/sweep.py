@@ -123,8 +123,10 @@ class _Run:
                 kept = np.isin(places, list(wanted))
                 places, down, across = places[kept], down[kept], across[kept]
             lines = np.stack([places.ravel(), down.ravel(), across.ravel()])
-            for start in range(0, lines.shape[1], group.batch):
-                yield self._part(group, *lines[:, start : start + group.batch])
+            # Whole maps take a part at once, so it is no larger than they allow; equal parts leave no small rest.
+            count = -(-lines.shape[1] // min(group.batch, self.route.batch))
+            for some in np.array_split(lines, count, axis=1) if count else ():
+                yield self._part(group, *some)
 
     def _part(self, group: Group, places: Any, down: Any, across: Any) -> _Part:
         spans = {name: (rows[down], columns[across]) for name, (rows, columns) in group.spans.items()}
