@@ -19,10 +19,10 @@ import convscope as cs
 from convscope.engine.forward import prepare
 from convscope.engine.graphs import graph_of
 from convscope.engine.loading import batches
+from convscope.images.spread import spread
 from convscope.probes.diagnosis import reference
 from convscope.probes.diagnosis.reference import ReferenceNet, Table
 from convscope.probes.diagnosis.result import Diagnosis
-from convscope.probes.invariance.invariance import spread
 
 TRAINED = {"sample:lite0": ("EfficientNet-Lite0", "ImageNet")}
 """Networks with trained weights that need no download: spec to name and training set."""

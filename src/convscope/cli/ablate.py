@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convscope.cli.options import AsJson, Output, Overwrite, check_apart
+from convscope.cli.options import Accelerator, AsJson, Data, Output, Overwrite, Validation, check_apart
 
 if TYPE_CHECKING:
     from convscope.pipeline.ablation_table import Table
@@ -31,22 +31,9 @@ def ablate(
             autocompletion=_plans,
         ),
     ],
-    data: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DATA",
-            help="A folder with one folder per class, or with train/ and val/ (or test/) of such; an idx.gz data set.",
-        ),
-    ],
+    data: Data,
     output: Output,
-    validation: Annotated[
-        Path | None,
-        typer.Option(
-            "--validation",
-            metavar="IMAGES",
-            help="Where the held-out images are. Default: val/ or test/ beside train/, else a tenth of each class.",
-        ),
-    ] = None,
+    validation: Validation = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -71,7 +58,7 @@ def ablate(
         Path | None,
         typer.Option("--runs", metavar="DIR", help="Where trainings are kept, to share them; default DIR/runs."),
     ] = None,
-    accelerator: Annotated[str, typer.Option("--accelerator", help="auto, cpu, gpu, mps.")] = "auto",
+    accelerator: Accelerator = "auto",
     workers: Annotated[
         int, typer.Option("--workers", help="Processes of each run that decode images, where not all fit in memory.")
     ] = 2,

@@ -68,6 +68,22 @@ Images = Annotated[
     Path,
     typer.Argument(metavar="IMAGES", help="A folder, list file (.txt), idx.gz data set, or Parquet file."),
 ]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder with one folder per class, or with train/ and val/ (or test/) of such; an idx.gz data set.",
+    ),
+]
+Validation = Annotated[
+    Path | None,
+    typer.Option(
+        "--validation",
+        metavar="IMAGES",
+        help="Where the held-out images are. Default: val/ or test/ beside train/, else a tenth of each class.",
+    ),
+]
+Accelerator = Annotated[str, typer.Option("--accelerator", help="auto, cpu, gpu, mps.")]
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the result of another run.")]
 Fill = Annotated[

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convscope.cli.options import AsJson, Device, Images, Output, check_apart, load
+from convscope.cli.options import Accelerator, AsJson, Data, Device, Images, Output, Validation, check_apart, load
 
 if TYPE_CHECKING:
     from convscope.train.result import Trained
@@ -30,28 +29,15 @@ def train(
             autocompletion=_recipes,
         ),
     ],
-    data: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DATA",
-            help="A folder with one folder per class, or with train/ and val/ (or test/) of such; an idx.gz data set.",
-        ),
-    ],
+    data: Data,
     output: Output,
-    validation: Annotated[
-        Path | None,
-        typer.Option(
-            "--validation",
-            metavar="IMAGES",
-            help="Where the held-out images are. Default: val/ or test/ beside train/, else a tenth of each class.",
-        ),
-    ] = None,
+    validation: Validation = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change the recipe: epochs=3, optimiser.rate=0.02, …"),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Decides weights, order, crops, dropout.")] = 0,
-    accelerator: Annotated[str, typer.Option("--accelerator", help="auto, cpu, gpu, mps.")] = "auto",
+    accelerator: Accelerator = "auto",
     devices: Annotated[int, typer.Option("--devices", help="How many share each batch.")] = 1,
     workers: Annotated[
         int, typer.Option("--workers", help="Processes that decode images, where not all fit in memory.")

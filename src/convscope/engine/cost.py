@@ -55,12 +55,6 @@ def multiply_adds(graph: OpGraph, node: OpNode, shape: tuple[int, ...]) -> float
     return float(prod(shape) * per_value)
 
 
-def multiply_adds_of_image(graph: OpGraph) -> int:
-    """Of convolutions and fully connected layers in one forward pass of one image, as the literature counts them."""
-    sizes = ((node.shape, _weight(graph, node)) for node in graph.nodes)
-    return sum(prod(shape) * prod(weight[1:]) for shape, weight in sizes if shape and weight)
-
-
 def weight_bytes(graph: OpGraph, node: OpNode) -> float:
     """Bytes of the weights that each call reads."""
     weight = _weight(graph, node)

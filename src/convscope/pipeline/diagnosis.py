@@ -11,6 +11,7 @@ from typing import Any
 from convscope.figures.diagnosis import first_layer_png, spectra_png
 from convscope.figures.diagnosis_layers import aliasing_png, comparison_png, layers_png
 from convscope.images import ImageSet
+from convscope.images.spread import spread
 from convscope.models import Model
 from convscope.pipeline.diagnosis_facts import comparison_facts, diagnosis_facts, first_layer_npz
 from convscope.pipeline.diagnosis_rows import (
@@ -29,7 +30,6 @@ from convscope.probes.diagnosis.diagnose import diagnose
 from convscope.probes.diagnosis.reference import reference_nets
 from convscope.probes.diagnosis.result import Diagnosis
 from convscope.probes.diagnosis.settings import Settings
-from convscope.probes.invariance.invariance import spread
 
 FACTS = "diagnosis.json"
 """Written last: a folder that has it is whole."""

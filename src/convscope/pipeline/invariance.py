@@ -17,6 +17,7 @@ from convscope.errors import SettingError
 from convscope.figures.invariance import Examples, figure_png
 from convscope.figures.invariance_layers import layers_png
 from convscope.images import ImageSet
+from convscope.images.spread import spread
 from convscope.models import Model
 from convscope.pipeline.invariance_parts import drop_parts, load_part, save_part
 from convscope.pipeline.invariance_rows import (
@@ -30,7 +31,7 @@ from convscope.pipeline.invariance_rows import (
     unit_columns,
 )
 from convscope.pipeline.results import ResultFolder, model_facts, skips_facts
-from convscope.probes.invariance.invariance import Options, Settings, invariance, recipe_for, spread
+from convscope.probes.invariance.invariance import Options, Settings, invariance, recipe_for
 from convscope.probes.invariance.result import Invariance
 from convscope.probes.invariance.summary import Summary, summary_of
 from convscope.probes.invariance.transform import PAPER, find_transform, find_values

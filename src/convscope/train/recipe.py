@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 from convscope.errors import SettingError
+from convscope.probes.evaluation.evaluate import CROPS
 from convscope.zoo import ARCHITECTURES
 from convscope.zoo.architecture import Architecture
 from convscope.zoo.edits import Edit, edited
@@ -114,7 +115,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "images.mean": ("pixel", "channel", "none"),
     "optimiser.kind": ("sgd", "adamw"),
     "schedule.kind": ("plateau", "cycle", "constant"),
-    "evaluation": ("middle", "ten"),
+    "evaluation": CROPS,
     "precision": ("32", "16-mixed", "bf16-mixed"),
 }
 _POSITIVE = ("images.resize", "images.scale", "optimiser.rate", "schedule.factor", "batch", "epochs")

@@ -8,20 +8,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 
 from convscope.atomic import replacing
-from convscope.engine.cost import multiply_adds_of_image
-from convscope.engine.graphs import graph_of
 from convscope.errors import SettingError
 from convscope.images import ImageSet
 from convscope.models import load_model
-from convscope.probes.evaluation.evaluate import evaluate
+from convscope.probes.evaluation.evaluate import Crops, evaluate
 from convscope.strict import Reader
 from convscope.train.callbacks.records import EPOCHS
 from convscope.train.recipe import Recipe
+from convscope.train.size import size_of
 from convscope.train.splits import Splits
 from convscope.zoo.snapshot import FOLDER, snapshots_of
 
@@ -73,7 +72,8 @@ def measured(
     """Evaluate the last snapshot of a run."""
     snapshots = snapshots_of(run)
     model = load_model(f"snapshot:{snapshots[-1]}")
-    crops = cast(Literal["middle", "ten"], recipe.evaluation)
+    crops = cast(Crops, recipe.evaluation)
+    size = size_of(recipe.architecture, len(model.classes))
     held_out = evaluate(model, splits.validation, crops=crops, report=partial(report, "evaluate"))
     known = evaluate(
         model, _spread(splits.training, len(splits.validation)), report=partial(report, "evaluate training")
@@ -83,8 +83,8 @@ def measured(
     return Trained(
         run=str(run),
         snapshots=tuple(path.name for path in snapshots),
-        parameters=sum(entry.numel() for entry in model.module.parameters()),
-        multiply_adds=multiply_adds_of_image(graph_of(model)),
+        parameters=size.parameters,
+        multiply_adds=size.multiply_adds,
         epochs=recipe.epochs,
         seconds=round(seconds, 3),
         crops=crops,

@@ -12,8 +12,9 @@ from torch import nn
 
 from convscope.errors import AddressError, ImageSetError, ModelError, NumberError, SettingError
 from convscope.images import ImageSet
+from convscope.images.spread import spread
 from convscope.models import load_model
-from convscope.probes.invariance.invariance import invariance, spread
+from convscope.probes.invariance.invariance import invariance
 from convscope.probes.invariance.pictures import canvas_of, margin_for, transformed
 from convscope.probes.invariance.result import Invariance
 from convscope.probes.invariance.transform import TRANSFORMS

@@ -15,9 +15,9 @@ from convscope.train.ablation.curves import CURVES
 from convscope.train.ablation.measured import MEASURED, Measured, measure, read_measured
 from convscope.train.ablation.measures import MEASURES, Seen
 from convscope.train.ablation.sample import splits_of, spread_over
-from convscope.train.ablation.size import size_of
 from convscope.train.result import Trained
 from convscope.train.run import train
+from convscope.train.size import size_of
 from tests.train.make import draw_splits, tiny
 
 COUNT = 6

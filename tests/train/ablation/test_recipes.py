@@ -12,9 +12,9 @@ from convscope.errors import SettingError
 from convscope.train.ablation.plan import Plan, Relative, Variant
 from convscope.train.ablation.reading import load_plan
 from convscope.train.ablation.recipes import Ground, changed, ground_of, recipe_of, recipes_of
-from convscope.train.ablation.size import size_of
 from convscope.train.reading import load_recipe
 from convscope.train.recipe import Recipe
+from convscope.train.size import size_of
 from convscope.zoo.architecture import Architecture
 from convscope.zoo.edits import Edit
 from tests.train.ablation.test_plan import SHIPPED

@@ -10,6 +10,7 @@ from convscope.engine.graphs import graph_of
 from convscope.errors import SettingError
 from convscope.graph.opgraph import OpGraph
 from convscope.images import ImageSet
+from convscope.images.spread import spread
 from convscope.models import Model
 from convscope.probes.diagnosis.activity import activity_of
 from convscope.probes.diagnosis.judge import (
@@ -28,7 +29,6 @@ from convscope.probes.diagnosis.settings import Options, Pictures, Settings
 from convscope.probes.diagnosis.sites import Site, find_sites
 from convscope.probes.diagnosis.strided import Strided, find_strided
 from convscope.probes.diagnosis.weights import convolutions, first_layer
-from convscope.probes.invariance.invariance import spread
 from convscope.probes.outputs import check_eval
 
 

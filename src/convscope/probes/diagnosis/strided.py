@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from convscope.graph.fold import fold_batch_norm
 from convscope.graph.geometry import pair
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode, Ref
+from convscope.images.spread import spread
 from convscope.probes.diagnosis.result import LeftOut
 from convscope.rules.windows import Sight, sights
 
@@ -116,10 +117,6 @@ def _is_global(node: OpNode) -> bool:
     return node.op != "conv2d" and (node.shape or ())[2:] == (1, 1)
 
 
-def _spread(count: int, most: int) -> tuple[int, ...]:
-    return tuple(range(count)) if count <= most else tuple((2 * i + 1) * count // (2 * most) for i in range(most))
-
-
 def _made(place: _Place, kernel: Sides, stride: Sides, channels: tuple[int, ...], dense: Dense) -> Strided:
     node = place.node
     units = (node.shape or ())[1]
@@ -136,8 +133,8 @@ def _convolution(place: _Place) -> Found:
         return "its weights are computed from the image"
     filters, groups = place.folded.constants[weight.name], int(node.argument("groups", 1))
     own = len(filters) // groups
-    chosen_groups = _spread(groups, max(place.most // own, 1)) if groups > 1 else (0,)
-    inside = _spread(own, place.most)
+    chosen_groups = tuple(spread(groups, max(place.most // own, 1))) if groups > 1 else (0,)
+    inside = tuple(spread(own, place.most))
     outputs = [group * own + number for group in chosen_groups for number in inside]
     wide = filters.shape[1]
     inputs = [group * wide + number for group in chosen_groups for number in range(wide)]
@@ -164,7 +161,7 @@ def _pooling(place: _Place) -> Found:
     stride = pair(node.argument("stride") or kernel)
     if stride == [1, 1]:
         return None
-    channels = _spread((node.shape or ())[1], place.most)
+    channels = tuple(spread((node.shape or ())[1], place.most))
     padding = pair(node.argument("padding", 0))
     if node.op.startswith("max"):
         pool: Dense = partial(
@@ -192,7 +189,7 @@ def _adaptive(place: _Place) -> Found:
     if place.size[0] % rows or place.size[1] % columns:
         return f"adaptive pooling from {place.size} to {(rows, columns)} positions has windows of unequal size"
     window = (place.size[0] // rows, place.size[1] // columns)
-    channels = _spread((place.node.shape or ())[1], place.most)
+    channels = tuple(spread((place.node.shape or ())[1], place.most))
     act = F.max_pool2d if "max" in place.node.op else F.avg_pool2d
     pool = partial(act, kernel_size=window, stride=1)
     return _made(place, window, window, channels, partial(_of_some, channels=channels, act=pool))
@@ -204,7 +201,7 @@ def _slice(place: _Place) -> Found:
     step, axis = int(node.argument("step", 1)), node.argument("dim", 0) % 4
     if step == 1 or axis not in (2, 3):
         return None
-    channels = _spread((node.shape or ())[1], place.most)
+    channels = tuple(spread((node.shape or ())[1], place.most))
     begin = node.argument("start") or 0
     if begin < 0:
         return "it begins at a place counted from the end"

@@ -13,6 +13,7 @@ from convscope.engine.graphs import graph_of
 from convscope.errors import ImageError, ImageSetError, SettingError
 from convscope.graph.opgraph import OpGraph
 from convscope.images import ImageSet
+from convscope.images.spread import spread
 from convscope.models import Model
 from convscope.probes.invariance.answers import ClassSpec, Watch, find_watch
 from convscope.probes.invariance.measure import Experiment, LayerRecord, Measured, Progress, measure
@@ -152,13 +153,6 @@ def followed_places(transform: Transform, values: Numbers, count: int) -> tuple[
     """Places of at most ``count`` values other than the identity, evenly spaced."""
     moving = [place for place, value in enumerate(values) if value != transform.identity]
     return tuple(moving[place] for place in spread(len(moving), count)) if count else ()
-
-
-def spread(total: int, limit: int | None) -> list[int]:
-    """All of ``range(total)``, or ``limit`` of it, evenly spaced: sets are often sorted by class."""
-    if limit is None or limit >= total:
-        return list(range(total))
-    return [(2 * number + 1) * total // (2 * limit) for number in range(limit)]
 
 
 def _order(images: ImageSet, watch: Watch | None, settings: Settings) -> tuple[list[int], dict[int, str]]:

@@ -14,9 +14,9 @@ from convscope.train.ablation.processes import carry_out_all
 from convscope.train.ablation.recipes import changed, ground_of, recipes_of
 from convscope.train.ablation.result import Ablation, VariantFacts
 from convscope.train.ablation.runs import Listed, Run, Source, is_finished, listed, outcome_of
-from convscope.train.ablation.size import Size, size_of
 from convscope.train.ablation.worker import Task
 from convscope.train.recipe import Recipe
+from convscope.train.size import Size, size_of
 
 Report = Callable[[str, int, int], None]
 """(stage, done, total)."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from convscope.train.ablation.ablate import Crew, Prepared
 from convscope.train.ablation.runs import Run, is_finished
-from convscope.train.ablation.size import PER_SECOND, work
 from convscope.train.result import read_trained
+from convscope.train.size import PER_SECOND, work
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from convscope.errors import SettingError
 from convscope.images import ImageSet
+from convscope.images.spread import spread
 from convscope.train.splits import Splits, open_splits
 
 
@@ -45,8 +46,7 @@ def drawn(images: ImageSet, count: int, seed: int) -> list[int]:
 
 def spread_over(images: ImageSet, most: int) -> ImageSet:
     """At most so many images, evenly spread: sets are often sorted by class."""
-    count = min(most, len(images))
-    return images.select([(2 * number + 1) * len(images) // (2 * count) for number in range(count)])
+    return images.select(spread(len(images), most))
 
 
 def fingerprint(splits: Splits) -> str:
