@@ -79,7 +79,7 @@ def _by_signs(apart: NDArray[np.float64]) -> float:
         drawn = np.random.default_rng(0).choice((-1, 1), (SAMPLED, count))
         signs = np.concatenate([np.ones((1, count), drawn.dtype), drawn])  # what was observed is one of them
     sums = np.abs(signs @ apart)
-    least = abs(float(apart.sum())) * (1 - _EQUAL)
+    least = abs(float(apart.sum())) - _EQUAL * float(np.abs(apart).sum())  # also where the sum is zero but for rounding
     return int(np.count_nonzero(sums >= least)) / len(sums)
 
 
