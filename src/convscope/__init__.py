@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from convscope.probes.evolution.evolve import evolve
     from convscope.probes.invariance.invariance import invariance
     from convscope.probes.occlusion.occlude import occlude
+    from convscope.probes.overlap.overlap import overlap
     from convscope.probes.trust.measure import trust
     from convscope.units import UnitAddress
     from convscope.web.site import export_site
@@ -56,6 +57,7 @@ __all__ = [
     "layers",
     "load_model",
     "occlude",
+    "overlap",
     "project",
     "scan",
     "trust",
@@ -81,6 +83,7 @@ _HOME = {
     "layers": "engine.inspect",
     "load_model": "models",
     "occlude": "probes.occlusion.occlude",
+    "overlap": "probes.overlap.overlap",
     "project": "engine.project",
     "scan": "engine.scan",
     "trust": "probes.trust.measure",

@@ -11,6 +11,7 @@ ConvscopeError
 ├── SettingError          a setting is unknown or out of range
 ├── ImageError            one image cannot be read (callers list it as skipped)
 ├── ImageSetError         a whole image source cannot be used
+├── ExclusionError        a list of images to leave out cannot be read, or is of another set
 ├── PartsError            marked parts cannot be read, or fit no image
 ├── AtlasError            a store cannot be read or written
 │   ├── AtlasMismatchError    the store was made from another model, data set or settings
@@ -63,6 +64,10 @@ class ImageError(ConvscopeError):
 
 class ImageSetError(ConvscopeError):
     """A whole image source cannot be used."""
+
+
+class ExclusionError(ConvscopeError):
+    """A list of images to leave out cannot be read, or is of another set."""
 
 
 class PartsError(ConvscopeError):

@@ -46,6 +46,27 @@ def test_train_says_what_came_out_and_evaluate_agrees(run: Run, place: Path, wor
     assert "12 images, 0 skipped" in both.out
 
 
+def test_images_that_a_list_names_are_left_out_and_recorded(run: Run, place: Path, words: list[str]) -> None:
+    (place / "list.jsonl").write_text('{"image": "down/00.png"}\n{"image": "grid/01.png"}\n')
+    less = [*words[:4], "less", *words[5:], "--exclude", "list.jsonl"]
+    said = run(*less)
+    assert said.code == 0, said
+    assert "left out, as the list says: 2 images" in said.out
+    assert json.loads((place / "less/run.json").read_text())["excluded"] == ["down/00.png", "grid/01.png"]
+    (place / "list.jsonl").write_text('{"image": "down/00.png"}\n')
+    code, _, err = run(*less)
+    assert (code, err.split(":")[0]) == (2, "SettingError")
+    assert "less holds a run of another recipe, data or seed" in err
+    (place / "list.jsonl").write_text('{"image": "down/00.jpg"}\n')
+    check_mistake(run(*words[:4], "x", *words[5:], "--exclude", "list.jsonl"), "ExclusionError: the list", place / "x")
+    (place / "list.jsonl").write_text("".join(f'{{"image": "down/{number:02d}.png"}}\n' for number in range(10)))
+    code, _, err = run(*words[:4], "x", *words[5:], "--exclude", "list.jsonl")
+    assert "train has none of the classes down any more" in err
+    (place / "list.jsonl").write_text('{"image": "down/01.png"}\n')
+    found = json.loads(run("evaluate", "snapshot:less", "data/val", "--exclude", "list.jsonl", "--json").out)
+    assert (found["images"], found["left_out"]) == (11, 1)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

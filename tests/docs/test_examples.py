@@ -174,6 +174,19 @@ def test_trust(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(Atlas.open("tested").trust("features.29")) == 4
 
 
+def test_overlap(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "benchmark").mkdir()
+    with Image.open("photographs/owl/02.png") as picture:
+        picture.crop((3, 0, 48, 36)).save("benchmark/crop.png")
+        picture.resize((30, 25)).save("photographs/sheep/small.png")
+    names = run("docs/how-to/overlap.md")
+    printed = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in printed[::4]} == {"owl/02.png", "sheep/small.png"}
+    (group,) = names["within"].groups
+    assert len(names["within"].conflicts) == 1
+    assert len(group) == 2
+
+
 def test_rules(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = run("docs/how-to/rules.md")
     assert f"relu {len(CONVOLUTIONS)} rectify the signal" in capsys.readouterr().out

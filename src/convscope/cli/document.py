@@ -51,6 +51,13 @@ EXAMPLES = {
         "per image; most of the time goes into projections, so begin with few `--units`. See "
         "[scan](how-to/scan.md) and [atlas](how-to/atlas.md).",
     ),
+    "overlap": Example(
+        "convscope overlap photographs benchmark -o overlap",
+        "Writes the folder `overlap`: pairs of near-duplicates as pictures and as a table, how sure they are, and for "
+        "either set a list of the images to leave out, which `train` and `evaluate` accept with `--exclude`. Without a "
+        "second set, duplicates within the first are found. What was read of the images is kept: a run that was "
+        "stopped goes on, and another threshold decodes nothing again. See [overlap](how-to/overlap.md).",
+    ),
     "train": Example(
         "convscope train zfnet-small /usr/share/datasets/fashion-mnist -o run",
         "Trains the small form of the paper's network and writes the folder `run`: snapshots, which are models by the "

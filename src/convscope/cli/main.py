@@ -18,6 +18,7 @@ from convscope.cli.evolve import evolve
 from convscope.cli.invariance import invariance
 from convscope.cli.look import coverage, layers
 from convscope.cli.occlude import occlude
+from convscope.cli.overlap import overlap
 from convscope.cli.plan import plan
 from convscope.cli.project import project
 from convscope.cli.train import evaluate, train
@@ -43,6 +44,7 @@ for command in (
     diagnose,
     evolve,
     trust,
+    overlap,
     train,
     evaluate,
     ablate,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from convscope.images.exclusion import Excluded
     from convscope.models import Model
 
 METHODS = ["auto", "deconvnet", "guided_backprop", "gradient"]
@@ -83,6 +84,14 @@ Validation = Annotated[
         help="Where the held-out images are. Default: val/ or test/ beside train/, else a tenth of each class.",
     ),
 ]
+Exclude = Annotated[
+    Path | None,
+    typer.Option(
+        "--exclude",
+        metavar="FILE",
+        help="Images to leave out, by their names in the set: a list from `convscope overlap`.",
+    ),
+]
 Accelerator = Annotated[str, typer.Option("--accelerator", help="auto, cpu, gpu, mps.")]
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the result of another run.")]
@@ -118,6 +127,13 @@ def load(spec: str, weights: Path | None, device: str = "cpu") -> Model:
 
     usable(device)
     return load_model(spec, weights=weights)
+
+
+def listed(exclude: Path | None) -> tuple[Excluded, ...]:
+    """The images to leave out: none without a list."""
+    from convscope.images.exclusion import read_exclusion
+
+    return () if exclude is None else read_exclusion(exclude)
 
 
 def usable(device: str) -> None:

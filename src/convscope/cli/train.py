@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convscope.cli.options import Accelerator, AsJson, Data, Device, Images, Output, Validation, check_apart, load
+from convscope.cli.options import (
+    Accelerator,
+    AsJson,
+    Data,
+    Device,
+    Exclude,
+    Images,
+    Output,
+    Validation,
+    check_apart,
+    listed,
+    load,
+)
 
 if TYPE_CHECKING:
     from convscope.train.result import Trained
+    from convscope.train.splits import Splits
 
 
 def _recipes(incomplete: str) -> list[str]:
@@ -32,6 +45,7 @@ def train(
     data: Data,
     output: Output,
     validation: Validation = None,
+    exclude: Exclude = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change the recipe: epochs=3, optimiser.rate=0.02, …"),
@@ -62,15 +76,15 @@ def train(
     keep_freed_memory()
     check_apart(data, output)
     wanted = load_recipe(recipe, changes_of(changes or []))
-    splits = open_splits(data, validation, seed)
+    splits = open_splits(data, validation, seed, listed(exclude))
     quiet = as_json or not err.is_terminal or not is_first_process()
     with progress(quiet) as report:
         found = run(wanted, splits, output, seed=seed, machine=Machine(accelerator, devices, workers), report=report)
     if is_first_process():
-        _say(found, splits.origin, as_json)
+        _say(found, splits, as_json)
 
 
-def _say(found: Trained, origin: str, as_json: bool) -> None:
+def _say(found: Trained, splits: Splits, as_json: bool) -> None:
     from dataclasses import asdict
 
     from convscope.cli.screen import out
@@ -81,9 +95,11 @@ def _say(found: Trained, origin: str, as_json: bool) -> None:
     five = "" if found.validation_error_5 is None else f" (top-5 {found.validation_error_5:.2%})"
     out.print(
         f"validation error {found.validation_error:.2%}{five}, training error {found.training_error:.2%}; "
-        f"{found.epochs} epochs in {found.seconds:.0f} s; held out: {origin}",
+        f"{found.epochs} epochs in {found.seconds:.0f} s; held out: {splits.origin}",
         soft_wrap=True,
     )
+    if splits.excluded:
+        out.print(f"left out, as the list says: {len(splits.excluded)} images", soft_wrap=True)
     for name, reason in found.skipped.items():
         out.print(f"skipped {name}: {reason}", soft_wrap=True)
     out.print(str(found.last), soft_wrap=True)
@@ -95,6 +111,7 @@ def evaluate(
     ten_crops: Annotated[
         bool, typer.Option("--ten-crops", help="The mean over four corners and the middle, each also mirrored.")
     ] = False,
+    exclude: Exclude = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -102,10 +119,12 @@ def evaluate(
     from convscope.cli.screen import err, out, progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
+    from convscope.images.exclusion import without
     from convscope.probes.evaluation.evaluate import evaluate as measure
 
     keep_freed_memory()
-    source = ImageSet.open(images)
+    excluded = listed(exclude)
+    source = without(ImageSet.open(images), excluded) if excluded else ImageSet.open(images)
     loaded = [load(spec, None, device) for spec in models]
     with progress(quiet=as_json or not err.is_terminal) as report:
         found = measure(
@@ -123,6 +142,7 @@ def evaluate(
         "error_5": found.error_5,
         "error_by_class": found.error_by_class(),
         "skipped": dict(found.skipped),
+        "left_out": len(excluded),
     }
     if as_json:
         typer.echo(json.dumps(facts))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import NoReturn
 
 from PIL import Image
 
@@ -66,10 +67,29 @@ class ImageSet:
 
         An image that cannot be loaded counts with its reason, so the digest changes when it can be.
         """
+        return self.digest_from(self.content(index)[0] for index in range(len(self)))
+
+    def digest_from(self, contents: Iterable[str]) -> str:
+        """The ``digest`` where those of all contents are known already, as ``content`` gives them."""
         digest = hashlib.sha256(_line(self.background))
-        for entry in self.entries:
-            digest.update(_line((entry.name, entry.label, self._content_digest(entry))))
+        for entry, content in zip(self.entries, contents, strict=True):
+            digest.update(_line((entry.name, entry.label, content)))
         return digest.hexdigest()
+
+    def content(self, index: int) -> tuple[str, Callable[[], Pixels]]:
+        """SHA-256 (hex) of the content of an image, loaded once, and how to decode it, as ``read`` does.
+
+        Of the bytes of a file, or shape and pixels of what has none; instead of it the reason, where it cannot be
+        loaded.
+        """
+        try:
+            content = self.entries[index].load()
+            if isinstance(content, bytes):
+                return hashlib.sha256(content).hexdigest(), partial(decode, content, self.background)
+            pixels = self._pixels(content)
+        except ImageError as error:
+            return f"unreadable: {error}", partial(_refuse, error)
+        return hashlib.sha256(_line(pixels.shape) + pixels.tobytes()).hexdigest(), lambda: pixels
 
     def read(self, index: int) -> Pixels:
         """Image ``index`` as uint8 [height, width, channels]: 1 channel for grey, 3 for colour.
@@ -97,15 +117,9 @@ class ImageSet:
             return picture_pixels(content, self.background)
         return array_pixels(content)
 
-    def _content_digest(self, entry: Entry) -> str:
-        try:
-            content = entry.load()
-            if isinstance(content, bytes):
-                return hashlib.sha256(content).hexdigest()
-            pixels = self._pixels(content)
-        except ImageError as error:
-            return f"unreadable: {error}"
-        return hashlib.sha256(_line(pixels.shape) + pixels.tobytes()).hexdigest()
+
+def _refuse(error: ImageError) -> NoReturn:
+    raise error
 
 
 def _line(value: object) -> bytes:

@@ -150,13 +150,16 @@ def begin(run: Path, recipe: Recipe, splits: Splits, seed: int) -> str:
         run.mkdir(parents=True, exist_ok=True)
         known = json.loads(path.read_text("utf-8")).get("key") if path.exists() else None
         if known is None:
-            described = {"key": key, "validation_from": splits.origin, **asked}
+            described = {"key": key, "validation_from": splits.origin, **asked, "excluded": list(splits.excluded)}
             with replacing(path) as temporary:
                 temporary.write_text(json.dumps(described, indent=1) + "\n", "utf-8")
     except (OSError, ValueError, AttributeError) as error:
         raise SettingError(f"{run} cannot be used as the folder of a run: {error}") from error
     if known not in (None, key):
-        raise SettingError(f"{run} holds a run of another recipe, data or seed; choose another folder with -o")
+        raise SettingError(
+            f"{run} holds a run of another recipe, data or seed (data: less what a list leaves out); choose "
+            "another folder with -o"
+        )
     return key
 
 

@@ -1,0 +1,133 @@
+"""Reading a set once: the grey view and content digest of each image, in files that a stopped run goes on with."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from convscope.errors import ImageError
+from convscope.images import ImageSet
+from convscope.probes.overlap.view import SIDE, Views, grey_view
+
+TOGETHER = 1024
+"""Images after which what was read is put on the disk."""
+_DIGEST = 32
+"""Bytes of a SHA-256."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A set that was read: ``views`` uint8 (count, SIDE, SIDE), zero where skipped; ``contents`` all digests."""
+
+    images: ImageSet
+    views: Views
+    contents: tuple[str, ...]
+    skipped: dict[int, str]
+
+    @property
+    def digest(self) -> str:
+        """As ``ImageSet.digest``, without reading again."""
+        return self.images.digest_from(self.contents)
+
+
+def read_set(
+    images: ImageSet,
+    folder: Path | None = None,
+    *,
+    workers: int = 2,
+    report: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Seen:
+    """Read every image; one that cannot be read is skipped with its reason.
+
+    Views are kept in ``folder`` by the digest of their content: whatever is found there under the same digest is not
+    decoded again, and anything else there is replaced. At 1056 bytes for each image, a million take 1 GB, on the disk.
+    """
+    views, digests = _kept(folder, len(images))
+    contents, skipped = list[str](), dict[int, str]()
+
+    def look(index: int) -> tuple[str, Views | str | None]:
+        content, decode = images.content(index)
+        if _raw(content) == bytes(digests[index]) != bytes(_DIGEST):
+            return content, None
+        try:
+            return content, grey_view(decode())
+        except ImageError as error:
+            return content, str(error)
+
+    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="decode") as pool:
+        for start, some in _ahead(pool, look, len(images)):
+            _keep(start, some, views, digests)
+            contents += [content for content, _ in some]
+            skipped |= {start + at: view for at, (_, view) in enumerate(some) if isinstance(view, str)}
+            report(start + len(some), len(images))
+    return Seen(images, views, tuple(contents), skipped)
+
+
+Looked = list[tuple[str, Views | str | None]]
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, look: Callable[[int], tuple[str, Views | str | None]], count: int
+) -> Iterator[tuple[int, Looked]]:
+    """What is seen of all images, some at a time, the next being read meanwhile."""
+    starts = iter(range(0, count, TOGETHER))
+
+    def submit(start: int) -> tuple[int, list[Future[tuple[str, Views | str | None]]]]:
+        return start, [pool.submit(look, index) for index in range(start, min(start + TOGETHER, count))]
+
+    waiting = deque(submit(start) for start in islice(starts, 2))
+    while waiting:
+        start, some = waiting.popleft()
+        yield start, [each.result() for each in some]
+        waiting.extend(submit(start) for start in islice(starts, 1))
+
+
+def _keep(start: int, some: Looked, views: Views, digests: NDArray[np.uint8]) -> None:
+    """Views first, and on the disk before the digests that vouch for them."""
+    new = [(start + at, content, view) for at, (content, view) in enumerate(some) if view is not None]
+    for index, _, view in new:
+        views[index] = 0 if isinstance(view, str) else view
+    _flush(views)
+    for index, content, view in new:
+        digests[index] = 0 if isinstance(view, str) else np.frombuffer(_raw(content), np.uint8)
+    _flush(digests)
+
+
+def _raw(content: str) -> bytes:
+    """A digest as bytes; zeros for what could not be loaded."""
+    return bytes(_DIGEST) if content.startswith("unreadable") else bytes.fromhex(content)
+
+
+def _kept(folder: Path | None, count: int) -> tuple[Views, NDArray[np.uint8]]:
+    """Arrays for the views and digests of so many images: in memory, or in files, new where those there do not fit."""
+    shapes = {"views.npy": (count, SIDE, SIDE), "digests.npy": (count, _DIGEST)}
+    if folder is None:
+        views, digests = (np.zeros(shape, np.uint8) for shape in shapes.values())
+        return views, digests
+    folder.mkdir(parents=True, exist_ok=True)
+    if not all(_fits(folder / name, shape) for name, shape in shapes.items()):
+        for name, shape in reversed(shapes.items()):
+            open_memmap(folder / name, "w+", np.uint8, shape).flush()
+    views, digests = (open_memmap(folder / name, "r+") for name in shapes)
+    return views, digests
+
+
+def _fits(path: Path, shape: tuple[int, ...]) -> bool:
+    try:
+        found = open_memmap(path, "r")
+    except (OSError, ValueError):
+        return False
+    return bool(found.shape == shape and found.dtype == np.uint8 and not np.isfortran(found))
+
+
+def _flush(values: NDArray[np.uint8]) -> None:
+    if isinstance(values, np.memmap):
+        values.flush()
