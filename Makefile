@@ -4,7 +4,7 @@
 # Each target sets up what it needs in .venv; see scripts/setup.sh for PYTHON= and CONVSCOPE_NO_APT=1.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-training test lint types check shellcheck clean
+.PHONY: help demo demo-transfer demo-training test lint types check shellcheck clean
 
 BIN := .venv/bin
 SHELL_FILES := scripts/*.sh .ci/run
@@ -14,6 +14,7 @@ DEMO_UNITS := 16
 DEMO_LAYERS := _bn0,_blocks.2,_blocks.4,_blocks.7,_blocks.10,_blocks.14,_bn1
 DEMO_COMMAND = $(BIN)/convscope atlas $(DEMO_MODEL) demo/images -o demo/atlas $(if $(DEMO_LAYERS),--layers $(DEMO_LAYERS)) --units $(DEMO_UNITS)
 
+DEMO_TRANSFER := --pooled --skip-small --per-class 1,2,5,10
 DEMO_RECIPE := --set epochs=2 --set "snapshots=[0,1]" --set "steps=[5,10,20,50,100,200]"
 
 # One thread per worker: the workers already use every core.
@@ -29,7 +30,14 @@ demo:
 	@$(BIN)/python scripts/demo_images.py demo/images
 	@echo "demo: building the atlas (a few minutes the first time; stop and run again whenever you like)"
 	$(DEMO_COMMAND)
+	@$(MAKE) --no-print-directory demo-transfer
 	@if $(BIN)/python scripts/demo_fashion.py demo/fashion-mnist; then $(MAKE) --no-print-directory demo-training; fi
+
+# Where only a few photographs are at hand, classes are too small, and the command says so.
+demo-transfer:
+	@echo "demo: whether its features carry over to kinds of photographs: classifiers on each layer (a minute)"
+	-$(BIN)/convscope transfer $(DEMO_MODEL) demo/images -o demo/transfer $(DEMO_TRANSFER)
+	@echo "demo: see demo/transfer/report.md; longer ones, with training from scratch, are in docs/reports"
 
 # At most three minutes of training, a picture of how features appear (figure 4), and an atlas of what was learned.
 demo-training:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from convscope.probes.invariance.invariance import invariance
     from convscope.probes.occlusion.occlude import occlude
     from convscope.probes.overlap.overlap import overlap
+    from convscope.probes.transfer.transfer import transfer
     from convscope.probes.trust.measure import trust
     from convscope.units import UnitAddress
     from convscope.web.site import export_site
@@ -60,6 +61,7 @@ __all__ = [
     "overlap",
     "project",
     "scan",
+    "transfer",
     "trust",
 ]
 
@@ -86,6 +88,7 @@ _HOME = {
     "overlap": "probes.overlap.overlap",
     "project": "engine.project",
     "scan": "engine.scan",
+    "transfer": "probes.transfer.transfer",
     "trust": "probes.trust.measure",
 }
 """Public name to the module, below this package, that defines it."""

@@ -166,6 +166,15 @@ def test_ablation(place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
     assert "'layer 7': ('there', 'none')" in capsys.readouterr().out
 
 
+def test_transfer(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = run("docs/how-to/transfer.md", "python:tests.docs.tiny:classify")
+    found = names["found"]
+    assert found.classes == ("owl", "sheep")
+    assert found.confusion(*found.best, per_class=3).sum() == 3 * (IMAGES - 6)
+    lines = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert lines == [[layer, classifier] for layer in found.layers for classifier in ("softmax", "svm")]
+
+
 def test_trust(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = run("docs/how-to/trust.md", "python:tests.docs.tiny:classify")
     assert names["row"].sentence in capsys.readouterr().out

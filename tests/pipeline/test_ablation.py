@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from convscope.errors import SettingError
+from convscope.interval import Interval
 from convscope.pipeline.ablation import FACTS, Place, ablate
 from convscope.pipeline.ablation_report import Circumstances, report_of
 from convscope.pipeline.ablation_rows import RunRow, SummaryRow, ValueRow, run_rows, summary_rows, value_rows
@@ -19,7 +20,7 @@ from convscope.pipeline.results import ResultFolder
 from convscope.train.ablation.ablate import Ask, Crew
 from convscope.train.ablation.reading import load_plan
 from convscope.train.ablation.runs import Source
-from convscope.train.ablation.statistics import Difference, Interval
+from convscope.train.ablation.statistics import Difference
 from tests.train.ablation.make import result_of, write_plan
 from tests.train.ablation.test_processes import stand_in
 from tests.train.make import draw_splits

@@ -11,7 +11,6 @@ import typer
 from convscope.cli.options import Accelerator, AsJson, Data, Output, Overwrite, Validation, check_apart
 
 if TYPE_CHECKING:
-    from convscope.pipeline.ablation_table import Table
     from convscope.train.ablation.ablate import Ask, Crew
     from convscope.train.ablation.result import Ablation
 
@@ -101,7 +100,7 @@ def ablate(
 
 
 def _say(found: Ablation, output: Path, as_json: bool) -> None:
-    from convscope.cli.screen import out
+    from convscope.cli.screen import out, print_table
     from convscope.pipeline.ablation import FACTS
     from convscope.pipeline.ablation_table import table_of
 
@@ -110,7 +109,7 @@ def _say(found: Ablation, output: Path, as_json: bool) -> None:
         kept = {name: facts[name] for name in ("variants", "summaries", "failed")}
         typer.echo(json.dumps({"folder": str(output), **kept}))
         return
-    _print(table_of(found))
+    print_table(table_of(found))
     for run in found.failed:
         out.print(f"{run.variant}, seed {run.seed}: {run.failure}", soft_wrap=True)
     out.print(str(output / "report.md"), soft_wrap=True)
@@ -119,8 +118,9 @@ def _say(found: Ablation, output: Path, as_json: bool) -> None:
 def _list(ask: Ask, crew: Crew, runs: Path, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from convscope.cli.screen import out
-    from convscope.pipeline.ablation_table import Table, size
+    from convscope.cli.screen import out, print_table
+    from convscope.pipeline.ablation_table import size
+    from convscope.pipeline.table import Table
     from convscope.train.ablation.ablate import prepare
     from convscope.train.ablation.outlook import outlook
 
@@ -141,23 +141,9 @@ def _list(ask: Ask, crew: Crew, runs: Path, as_json: bool) -> None:
         )
         for row in found.variants
     )
-    _print(Table(heads, tuple(lines)))
+    print_table(Table(heads, tuple(lines)))
     out.print(
         f"{found.missing} of {found.runs} runs are missing: about {found.seconds / 3600:.1f} hours with {crew.jobs} at "
         f"a time and {crew.threads} threads each, {found.basis}",
         soft_wrap=True,
     )
-
-
-def _print(table: Table) -> None:
-    from rich.table import Table as Lines
-    from rich.text import Text
-
-    from convscope.cli.screen import out
-
-    lines = Lines(box=None, header_style="")
-    for place, head in enumerate(table.heads):
-        lines.add_column(Text(head), justify="right" if place else "left")
-    for line in table.lines:
-        lines.add_row(*map(Text, line))
-    out.print(lines)

@@ -51,12 +51,18 @@ EXAMPLES = {
         "per image; most of the time goes into projections, so begin with few `--units`. See "
         "[scan](how-to/scan.md) and [atlas](how-to/atlas.md).",
     ),
+    "transfer": Example(
+        "convscope transfer torchvision:vgg16 photographs/ -o transfer --per-class 1,3,10 --pooled",
+        "Writes the folder `transfer`: `report.md` with accuracy by layer, classifier and number of training images, "
+        "figures, tables, what is confused with what. Features are kept in `features/`, so that other settings do not "
+        "run the network again. A stopped run goes on. See [transfer](how-to/transfer.md).",
+    ),
     "overlap": Example(
         "convscope overlap photographs benchmark -o overlap",
         "Writes the folder `overlap`: pairs of near-duplicates as pictures and as a table, how sure they are, and for "
-        "either set a list of the images to leave out, which `train` and `evaluate` accept with `--exclude`. Without a "
-        "second set, duplicates within the first are found. What was read of the images is kept: a run that was "
-        "stopped goes on, and another threshold decodes nothing again. See [overlap](how-to/overlap.md).",
+        "either set a list of the images to leave out, for the `--exclude` of `train`, `evaluate` and `transfer`. "
+        "Without a second set, duplicates within the first are found. What was read of the images is kept: a run that "
+        "was stopped goes on, and another threshold decodes nothing again. See [overlap](how-to/overlap.md).",
     ),
     "train": Example(
         "convscope train zfnet-small /usr/share/datasets/fashion-mnist -o run",

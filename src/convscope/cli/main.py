@@ -22,6 +22,7 @@ from convscope.cli.overlap import overlap
 from convscope.cli.plan import plan
 from convscope.cli.project import project
 from convscope.cli.train import evaluate, train
+from convscope.cli.transfer import transfer
 from convscope.cli.trust import trust
 from convscope.errors import ConvscopeError
 
@@ -48,6 +49,7 @@ for command in (
     train,
     evaluate,
     ablate,
+    transfer,
     plan,
     layers,
     coverage,

@@ -15,7 +15,10 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table as Lines
 from rich.text import Text
+
+from convscope.pipeline.table import Table
 
 _WIDE = 200
 """Columns of a table that goes to a file or a pipe, where there is no window to fit."""
@@ -45,6 +48,10 @@ STAGES = {
     "diagnose": ("diagnosing", "images"),
     "train": ("training", "steps"),
     "runs": ("finished", "runs"),
+    "read": ("reading", "images"),
+    "features": ("extracting", "images"),
+    "classifiers": ("fitting", "classifiers"),
+    "from scratch": ("training", "networks"),
     "evaluate": ("evaluating", "images"),
     "evaluate training": ("evaluating", "images"),
 }
@@ -82,3 +89,13 @@ def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
     with bars:
         yield report
+
+
+def print_table(table: Table) -> None:
+    """On standard output: the first column left, the others right."""
+    lines = Lines(box=None, header_style="")
+    for place, head in enumerate(table.heads):
+        lines.add_column(Text(head), justify="right" if place else "left")
+    for line in table.lines:
+        lines.add_row(*map(Text, line))
+    out.print(lines)

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from convscope.figures.ink import FAINT, INK, LINE_COLOURS, new_figure, png, short
+from convscope.interval import Interval
 from convscope.train.ablation.result import VALIDATION, Ablation
-from convscope.train.ablation.statistics import Interval
 
 PANEL = 3.6
 """Inches."""

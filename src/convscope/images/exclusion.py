@@ -60,7 +60,12 @@ def _entry(line: str, where: str) -> Excluded:
 
 
 def without(images: ImageSet, excluded: Sequence[Excluded]) -> ImageSet:
-    """The set less these images; each is looked up by its whole name, and its content compared where the list has it.
+    """The set less these images; raises ExclusionError, see ``remaining``."""
+    return images.select(remaining(images, excluded))
+
+
+def remaining(images: ImageSet, excluded: Sequence[Excluded]) -> list[int]:
+    """Indices of all other images; each is looked up by its whole name, its content compared where the list has it.
 
     Raises ExclusionError if a name does not occur or the content is another one, since the list is then of another set,
     and if no image is left.
@@ -83,7 +88,7 @@ def without(images: ImageSet, excluded: Sequence[Excluded]) -> ImageSet:
     kept = [index for index in range(len(images)) if index not in left_out]
     if not kept:
         raise ExclusionError(f"the list leaves out all {len(images)} images of {images.name}")
-    return images.select(kept)
+    return kept
 
 
 def _unknown(unknown: Sequence[str], images: ImageSet) -> str:

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from convscope.interval import Interval
+from convscope.pipeline.table import NOTHING, Table
 from convscope.train.ablation.measures import MEASURES
 from convscope.train.ablation.result import GAP, TRAINING, VALIDATION, VALIDATION_5, Ablation, Summary, VariantFacts
-from convscope.train.ablation.statistics import Difference, Interval
+from convscope.train.ablation.statistics import Difference
 
-NOTHING = "-"
 CLEAR = 0.05
 """p below which a difference is spoken of."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Column heads, and the cells of each line."""
-
-    heads: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]
-
-    def markdown(self) -> str:
-        """As Markdown; what could end a cell is escaped."""
-        rule = ("---", *("---:" for _ in self.heads[1:]))
-        return "\n".join(f"| {' | '.join(_safe(cell) for cell in line)} |" for line in (self.heads, rule, *self.lines))
 
 
 def table_of(found: Ablation) -> Table:
@@ -113,7 +99,3 @@ def size(number: int) -> str:
         if number >= limit:
             return f"{number / limit:.3g} {unit}"
     return str(number)
-
-
-def _safe(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")

@@ -20,8 +20,8 @@ from convscope.models import Model
 from convscope.pipeline.results import Facts, ResultFolder, model_facts
 from convscope.probes.correspondence.choices import Choices
 from convscope.probes.correspondence.correspond import Run, correspond_by
-from convscope.probes.correspondence.features import find_features
 from convscope.probes.correspondence.result import Consistency, Correspondence
+from convscope.probes.features import find_features
 
 FACTS = "correspondence.json"
 """Written last: a folder that has it is whole."""

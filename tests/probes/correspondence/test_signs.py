@@ -16,8 +16,8 @@ from convscope.engine.graphs import graph_of
 from convscope.errors import NumberError, SettingError
 from convscope.models import load_model
 from convscope.probes.correspondence import signs as module
-from convscope.probes.correspondence.features import find_features
 from convscope.probes.correspondence.signs import BATCH, CHANCE, Cover, Starting, distances, occluded_signs
+from convscope.probes.features import find_features
 from tests.probes.make import FEEDING, LAYER, classifier, model, normalised, picture
 
 SIGNS = arrays(np.int8, st.tuples(st.integers(1, 6), st.integers(1, 9)), elements=st.integers(-1, 1))

@@ -1,4 +1,4 @@
-"""Intervals, paired tests and the correction: against the formulas, written out."""
+"""Paired tests and the correction: against the formulas, written out."""
 
 from __future__ import annotations
 
@@ -10,39 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from scipy import integrate, special
+from scipy import integrate
 
 from convscope.train.ablation import statistics
-from convscope.train.ablation.statistics import difference, holm, interval, smallest_p
+from convscope.train.ablation.statistics import difference, holm, smallest_p
+from tests.test_interval import density, t_of
 
 PAIRS = [-0.012, -0.004, 0.003, -0.009, -0.001]
 
 
-def density(t: float, freedom: int) -> float:
-    """Of Student's t."""
-    factor = special.gamma((freedom + 1) / 2) / (math.sqrt(freedom * math.pi) * special.gamma(freedom / 2))
-    return float(factor * (1 + t * t / freedom) ** (-(freedom + 1) / 2))
-
-
-def t_of(values: Sequence[float]) -> float:
-    mean = sum(values) / len(values)
-    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    return mean / math.sqrt(variance / len(values))
-
-
-def test_the_interval_holds_95_per_cent_of_t() -> None:
-    found = interval(PAIRS)
-    assert found.mean == pytest.approx(sum(PAIRS) / 5)
-    assert found.low is not None
-    assert found.high is not None
-    assert found.high - found.mean == pytest.approx(found.mean - found.low)
-    bound = (found.high - found.mean) * t_of(PAIRS) / found.mean
-    inside, _ = integrate.quad(density, -abs(bound), abs(bound), args=(4,))
-    assert inside == pytest.approx(0.95)
-
-
-def test_one_value_has_no_interval() -> None:
-    assert interval([0.25]) == statistics.Interval(0.25, None, None, 1)
+def test_one_pair_has_no_interval() -> None:
     assert difference([0.25]) == statistics.Difference(0.25, None, None, 1, None, None)
     assert difference([]) is None
 

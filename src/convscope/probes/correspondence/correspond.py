@@ -21,10 +21,10 @@ from convscope.models import Model
 from convscope.probes.correspondence.chance import Distances, bootstrap, drawn_distances, interval, permutation_p
 from convscope.probes.correspondence.choices import Choices
 from convscope.probes.correspondence.covers import PartCovers, check_room, part_covers, remarks
-from convscope.probes.correspondence.features import Feature, find_features
 from convscope.probes.correspondence.places import find_places
 from convscope.probes.correspondence.result import Consistency, Correspondence, Example, Interval, Settings
 from convscope.probes.correspondence.signs import Signs, Starting, distances, occluded_signs
+from convscope.probes.features import Feature, find_features
 from convscope.probes.fills import View, fill_picture
 from convscope.probes.outputs import check_eval
 

@@ -9,9 +9,9 @@ from itertools import combinations
 from convscope.errors import SettingError
 from convscope.probes.correspondence.choices import Choices
 from convscope.probes.correspondence.draws import Ground, draw_covers, overlap
-from convscope.probes.correspondence.features import Feature
 from convscope.probes.correspondence.places import Marked, Places
 from convscope.probes.correspondence.signs import Cover
+from convscope.probes.features import Feature
 
 MOST_OCCLUSIONS = 4_096
 """Of one part: all are compared with all, and each of several tables takes 8 bytes for a pair."""

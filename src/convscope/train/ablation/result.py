@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from convscope.interval import Interval, interval
 from convscope.train.ablation.plan import Plan
-from convscope.train.ablation.statistics import Difference, Interval, difference, holm, interval
+from convscope.train.ablation.statistics import Difference, difference, holm
 
 
 @dataclass(frozen=True)

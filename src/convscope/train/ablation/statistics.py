@@ -1,8 +1,7 @@
-"""Means with intervals, and differences between runs in pairs. Needs no torch."""
+"""Differences between runs in pairs, and how sure they are. Needs no torch."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,22 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-LEVEL = 0.95
+from convscope.interval import interval
+
 EXACT = 16
 """Up to so many pairs all changes of sign are tried; beyond, a fixed sample of them."""
 SAMPLED = 9_999
 _EQUAL = 1e-9
 """Relative difference that is rounding."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Mean of ``count`` values; ``low`` and ``high`` bound a 95% interval by Student's t, None for a single value."""
-
-    mean: float
-    low: float | None
-    high: float | None
-    count: int
 
 
 @dataclass(frozen=True)
@@ -42,15 +32,6 @@ class Difference:
     count: int
     p: float | None
     p_signs: float | None
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """Mean and interval of at least one value."""
-    count, mean = len(values), float(np.mean(values))
-    if count < 2:
-        return Interval(mean, None, None, count)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * float(np.std(values, ddof=1)) / math.sqrt(count)
-    return Interval(mean, mean - half, mean + half, count)
 
 
 def difference(pairs: Sequence[float]) -> Difference | None:

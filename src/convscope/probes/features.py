@@ -1,4 +1,4 @@
-"""The feature vectors that are compared: any value of the graph that an image has one of."""
+"""Feature vectors: any value of the graph that an image has one of, and which of them are looked at by default."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from convscope.engine.layers import Layer
 from convscope.engine.layers import layers as default_layers
 from convscope.errors import AddressError
 from convscope.graph.opgraph import OpGraph, OpNode
@@ -18,8 +19,18 @@ _SAME_NUMBERS = frozenset(
     """
     view reshape flatten squeeze unsqueeze _unsafe_view alias clone contiguous dropout feature_dropout detach""".split()
 )
+_RECTIFIERS = frozenset(
+    "relu relu6 hardtanh clamp leaky_relu prelu elu selu celu silu gelu hardswish mish tanh".split()
+)
+_COMPUTED = _RECTIFIERS | frozenset("conv2d add cat mul batch_norm layer_norm group_norm channel_shuffle".split())
+"""Ops whose results say something new; padded, pooled or permuted maps are the same once more."""
 _AFTER_THE_LAST = _SAME_NUMBERS | frozenset("softmax _softmax log_softmax _log_softmax sigmoid add".split())
 """Ops that may stand between the classifier and the output."""
+MOST_LAYERS = 8
+_NOTHING = (
+    "this model has neither a convolution with a feature map nor a hidden layer before its last linear one; name a "
+    "layer with layers"
+)
 
 
 @dataclass(frozen=True)
@@ -46,16 +57,60 @@ def find_features(graph: OpGraph, addresses: Sequence[str] | None = None) -> tup
     return tuple(_feature(node) for node in graph.nodes if node.name in wanted)
 
 
+def stage_features(graph: OpGraph) -> tuple[Feature, ...]:
+    """One value for each stage of the network, from input to output: its convolutions' ends, then its hidden vectors.
+
+    Of at most ``MOST_LAYERS`` layers each counts; of more, at each map size the last map that all later ones depend on
+    alone (a residual sum, a concatenation of branches). A layer ends behind its max pooling, as in the paper (55x55x96
+    numbers of layer 1, 6x6x256 of layer 5). Raises AddressError if there is none.
+    """
+    found = default_layers(graph)
+    if len(found) > MOST_LAYERS:
+        found = _last_necks(graph, found[0])
+    ends = [_end_of_layer(graph, graph.by_name[layer.node]) for layer in found]
+    chosen = {node.name for node in (*ends, *_hidden_vectors(graph))}
+    if not chosen:
+        raise AddressError(_NOTHING)
+    return tuple(_feature(node) for node in graph.nodes if node.name in chosen)
+
+
+def _last_necks(graph: OpGraph, first: Layer) -> tuple[Layer, ...]:
+    """At each map size, from layer ``first`` on, the last map through which everything later goes."""
+    places = {node.name: place for place, node in enumerate(graph.nodes)}
+    last = {name: max((places[reader.name] for reader in graph.readers.get(name, ())), default=-1) for name in places}
+    furthest, necks = -1, set[str]()
+    for place, node in enumerate(graph.nodes):
+        if node.shape is None:
+            continue
+        if furthest <= place:
+            necks.add(node.name)
+        furthest = max(furthest, last[node.name])
+    found = {
+        (each.height, each.width): each
+        for each in default_layers(graph, all_maps=True)
+        if each.node in necks and each.op in _COMPUTED and places[each.node] >= places[first.node]
+    }
+    return tuple(each for size, each in found.items() if size != (1, 1))
+
+
+def _hidden_vectors(graph: OpGraph) -> list[OpNode]:
+    """What linear layers hand to one another in front of the output, the last first."""
+    found: list[OpNode] = []
+    node = last_hidden(graph)
+    while node is not None:
+        found.append(node)
+        linear = _back(graph, node, _RECTIFIERS | _SAME_NUMBERS)
+        node = None if linear is None else _read_by(graph, linear)
+    return found
+
+
 def _default(graph: OpGraph) -> list[OpNode]:
     found = default_layers(graph)
     top = _end_of_layer(graph, graph.by_name[found[-1].node]) if found else None
     hidden = last_hidden(graph)
     chosen = {node.name: node for node in (top, hidden) if node is not None}
     if not chosen:
-        raise AddressError(
-            "this model has neither a convolution with a feature map nor a hidden layer before its last linear one; "
-            "name a layer with layers"
-        )
+        raise AddressError(_NOTHING)
     return list(chosen.values())
 
 
@@ -70,8 +125,13 @@ def _end_of_layer(graph: OpGraph, node: OpNode) -> OpNode:
 
 def last_hidden(graph: OpGraph) -> OpNode | None:
     """The node whose value the last linear layer reads; None if there is none but the image or a flattened map."""
-    node = _back(graph, graph.by_name[graph.output], _AFTER_THE_LAST)
-    if node is None or node.op not in _LINEAR:
+    last = _back(graph, graph.by_name[graph.output], _AFTER_THE_LAST)
+    return None if last is None else _read_by(graph, last)
+
+
+def _read_by(graph: OpGraph, node: OpNode) -> OpNode | None:
+    """The vector that a linear layer reads; None for another op, the image, or a flattened map."""
+    if node.op not in _LINEAR:
         return None
     source = _source(graph, node)
     hidden = None if source is None else _back(graph, source, _SAME_NUMBERS)

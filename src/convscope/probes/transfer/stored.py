@@ -1,0 +1,125 @@
+"""Feature vectors in a file: one row per image, written once in order, read by blocks of columns."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.errors import SettingError
+
+Numbers = NDArray[np.float32]
+Rows = NDArray[np.int64]
+BYTES = 4
+
+
+@dataclass(frozen=True)
+class Stored:
+    """float32 (rows, columns) in a file of bare numbers, little-endian, row by row.
+
+    Read with seeks, and not as a mapped array: pages of a mapping count as memory of the process, and the limit on
+    memory is meant.
+    """
+
+    path: Path
+    rows: int
+    columns: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return self.rows * self.columns * BYTES
+
+    @property
+    def part(self) -> Path:
+        """The file while it grows."""
+        return self.path.with_suffix(".part")
+
+    @property
+    def begun(self) -> int:
+        """Bytes that are there already, of a run that was stopped."""
+        return min(self.size, self.part.stat().st_size) if self.part.is_file() else 0
+
+    def is_whole(self) -> bool:
+        """Whether the file has as many bytes as it should."""
+        return self.path.is_file() and self.path.stat().st_size == self.size
+
+    def read(self, rows: Rows, columns: slice) -> Numbers:
+        """These rows and columns, float32 (rows, columns)."""
+        width = columns.stop - columns.start
+        found = np.empty((len(rows), width), "<f4")
+        with self.path.open("rb", buffering=0) as file:
+            for place, row in zip(found, rows.tolist(), strict=True):
+                file.seek((row * self.columns + columns.start) * BYTES)
+                _fill(file, memoryview(place).cast("B"), self.path)
+        return found
+
+    def blocks(self, rows: int, memory: int) -> Iterator[slice]:
+        """Blocks of columns of which ``rows`` rows take at most ``memory`` bytes (at least one column each)."""
+        width = max(1, min(self.columns, memory // (BYTES * max(1, rows))))
+        for start in range(0, self.columns, width):
+            yield slice(start, min(start + width, self.columns))
+
+
+def _fill(file: BinaryIO, view: memoryview, path: Path) -> None:
+    done = 0
+    while done < len(view):
+        count = file.readinto(view[done:])  # type: ignore[attr-defined]  # what open("rb") gives has it
+        if not count:
+            raise OSError(f"{path} is shorter than it was when it was written")
+        done += count
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Until the file is closed, or the process ends: rows of two processes would mix."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise SettingError(
+            f"the features {path} are being written by another process; wait for it, or keep these in another folder "
+            "with --features"
+        ) from error
+
+
+class Growing:
+    """Files that grow row by row, and a mark of how many rows are certain to be whole, for when it is stopped."""
+
+    def __init__(self, targets: Sequence[Stored]) -> None:
+        self.targets = targets
+        self.paths = [target.part for target in targets]
+        self.files: list[BinaryIO] = []
+        try:
+            for path in self.paths:
+                self.files.append(path.open("ab"))
+                _lock(self.files[-1], path)
+        except SettingError:
+            self.close()
+            raise
+        sizes = [os.fstat(file.fileno()).st_size for file in self.files]
+        whole = [size // (target.columns * BYTES) for size, target in zip(sizes, targets, strict=True)]
+        self.done = min(whole, default=0)
+        for file, target in zip(self.files, targets, strict=True):
+            file.truncate(self.done * target.columns * BYTES)  # a row that was cut off, or that others lack
+
+    def append(self, place: int, values: Numbers) -> None:
+        """More rows of the target ``place``; float32 (rows, columns)."""
+        self.files[place].write(np.ascontiguousarray(values, "<f4").tobytes())
+
+    def finish(self) -> None:
+        """Make them whole: the files get their names once all their bytes are on disk."""
+        for file, path, target in zip(self.files, self.paths, self.targets, strict=True):
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            path.replace(target.path)
+
+    def close(self) -> None:
+        """Leave them as they are, to go on another time."""
+        for file in self.files:
+            file.close()
