@@ -19,6 +19,7 @@ LEVELS = {
     "convscope.version": 0,
     "convscope.window": 0,
     "convscope.display": 1,
+    "convscope.finite": 1,
     "convscope.interval": 1,
     "convscope.models": 1,
     "convscope.images": 1,

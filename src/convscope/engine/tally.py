@@ -10,6 +10,7 @@ from torch import Tensor
 
 from convscope.engine.topk import TopK, strongest_per_image, strongest_positions
 from convscope.errors import NumberError
+from convscope.finite import is_finite
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Tally:
         peaks = maps.amax((2, 3))
         host = peaks.float().cpu()
         # The peak shows NaN and infinity; minus infinity hides below it, and is ranked only if an image gives many.
-        if not bool(torch.isfinite(maps if self.many else host).all()):
+        if not is_finite(maps if self.many else host):
             raise NumberError("an activation is NaN or infinite")
         total = len(self.statistics.class_count)
         return Tally(

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from convscope.finite import is_finite
 from convscope.graph.fold import FRESH, overwrite, replace_nodes
 from convscope.graph.geometry import pair
 from convscope.graph.opgraph import OpGraph, OpNode, Ref
@@ -30,7 +31,7 @@ def can_fuse(graph: OpGraph, device: torch.device) -> bool:
     The fused rectifier turns NaN into 0, so weights that are not finite take the ordinary way and are found out.
     """
     numbers = [value for value in graph.constants.values() if value.is_floating_point()]
-    single = all(value.dtype == torch.float32 and bool(torch.isfinite(value).all()) for value in numbers)
+    single = all(value.dtype == torch.float32 and is_finite(value) for value in numbers)
     available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     built = available and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
     return device.type == "cpu" and single and built

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from convscope.errors import WeightsError
+from convscope.finite import is_finite
 
 PREFIXES = ("module.", "model.", "_orig_mod.")
 """What DataParallel, training frameworks and torch.compile put before every name."""
@@ -80,5 +81,5 @@ def not_finite(module: nn.Module) -> tuple[str, ...]:
     return tuple(
         name
         for name, entry in module.state_dict().items()
-        if isinstance(entry, Tensor) and entry.is_floating_point() and not bool(entry.isfinite().all())
+        if isinstance(entry, Tensor) and entry.is_floating_point() and not is_finite(entry)
     )

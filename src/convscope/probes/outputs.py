@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from convscope.errors import ModelError, NumberError
+from convscope.finite import is_finite
 from convscope.graph.opgraph import OpGraph
 from convscope.models import Model
 
@@ -34,7 +35,7 @@ def outputs_of(graph: OpGraph, output: Tensor, names: tuple[str, ...]) -> Output
     """The classes of a network by its output for one image; raises NumberError for NaN or infinity."""
     if output.dim() != 2 or output.shape[1] < 2 or not output.is_floating_point():
         return Outputs(0, (), None)
-    if not bool(output.isfinite().all()):
+    if not is_finite(output):
         raise NumberError(
             f"{graph.by_name[graph.output].where()} is NaN or infinite for the image as it is. Look for NaN in the "
             "weights, and check how the model is normalised"

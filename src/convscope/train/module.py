@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from convscope.errors import NumberError
+from convscope.finite import is_finite
 from convscope.train.batches import Batch
 from convscope.train.draws import drawn_from
 from convscope.train.feeding import Feeding
@@ -90,9 +91,9 @@ def first_broken(network: nn.Sequential, inputs: Tensor) -> str:
     """Which layer is the first whose weights or values are NaN or infinite, as a clause."""
     signal = inputs
     for name, stage in network.named_children():
-        if any(not bool(weight.isfinite().all()) for weight in stage.parameters()):
+        if any(not is_finite(weight) for weight in stage.parameters()):
             return f"the weights of {name} are NaN or infinite"
         signal = stage(signal)
-        if not bool(signal.isfinite().all()):
+        if not is_finite(signal):
             return f"{name} is the first layer whose values are NaN or infinite"
     return "the values of all layers are finite, so it is the loss itself that overflows"

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from convscope.engine.forward import Forward
 from convscope.errors import NumberError, SettingError
+from convscope.finite import is_finite
 from convscope.models import Preprocessing
 from convscope.probes.fills import View
 
@@ -77,7 +78,7 @@ def occluded_signs(
 
 
 def _signs(values: Tensor, node: str) -> Tensor:
-    if not bool(values.isfinite().all()):
+    if not is_finite(values):
         raise NumberError(f"a feature of {node} is NaN or infinite. Look for NaN in the weights")
     return (values[:1] - values[1:]).sign().to(torch.int8).cpu()
 

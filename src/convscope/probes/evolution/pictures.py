@@ -12,6 +12,7 @@ from convscope.engine.loading import View, read_view
 from convscope.engine.project import project_signals, project_units
 from convscope.engine.trace import Trace, trace
 from convscope.errors import ImageSetError, NumberError
+from convscope.finite import is_finite
 from convscope.models import Model
 from convscope.probes.evolution.likeness import cosine
 from convscope.probes.evolution.record import Box, Drawn, Numbers, Place
@@ -108,6 +109,6 @@ def _probe(recorded: Trace, study: Study, task: _Task) -> tuple[Numbers, float]:
 def _cut(pixels: Numbers, box: Box, layer: str) -> Numbers:
     top, left, bottom, right = box
     cut = pixels[top:bottom, left:right].copy()
-    if not bool(torch.from_numpy(cut).isfinite().all()):
+    if not is_finite(torch.from_numpy(cut)):
         raise NumberError(f"a projection from layer {layer!r} is NaN or infinite. Look for NaN in the weights")
     return cut

@@ -15,6 +15,7 @@ from convscope.engine.layers import Layer, check_inside, find_layers
 from convscope.engine.occluders import Occluders
 from convscope.engine.sweep import sweep
 from convscope.errors import NumberError, SettingError
+from convscope.finite import is_finite
 from convscope.graph.opgraph import OpGraph
 from convscope.probes.outputs import Outputs
 from convscope.probes.targets import Target
@@ -127,7 +128,7 @@ def _largest(unit: int) -> Read:
 
 def strongest_map(value: Tensor, layer: Layer) -> tuple[int, tuple[int, int]]:
     """The unit with the largest activation of a layer's (1, units, height, width), and where it is."""
-    if not bool(value.isfinite().all()):
+    if not is_finite(value):
         raise NumberError(
             f"layer {layer.address!r} gives NaN or infinity for the unoccluded image. Look for NaN in the weights, and "
             "check how the model is normalised"

@@ -11,6 +11,7 @@ from torch import Tensor
 from convscope.engine.forward import prepare
 from convscope.engine.layers import Layer
 from convscope.errors import NumberError
+from convscope.finite import is_finite
 from convscope.graph.opgraph import OpGraph
 
 
@@ -43,7 +44,7 @@ def find_spots(graph: OpGraph, layers: Sequence[Layer], images: Tensor, units: i
 
 def _spots_of(layer: Layer, value: Tensor, units: int) -> tuple[Spot, ...]:
     active = value.clamp_min(0).float()
-    if not bool(active.isfinite().all()):
+    if not is_finite(active):
         raise NumberError(
             f"layer {layer.address!r} gives NaN or infinity. Look for NaN in the weights, and check how the model is "
             "normalised"
