@@ -54,8 +54,8 @@ EXAMPLES = {
     "transfer": Example(
         "convscope transfer torchvision:vgg16 photographs/ -o transfer --per-class 1,3,10 --pooled",
         "Writes the folder `transfer`: `report.md` with accuracy by layer, classifier and number of training images, "
-        "figures, tables, what is confused with what. Features are kept in `features/`, so that other settings do not "
-        "run the network again. A stopped run goes on. See [transfer](how-to/transfer.md).",
+        "figures, tables, what is confused with what. Features are kept in `features/`, so that another classifier "
+        "does not run the network again. A stopped run goes on. See [transfer](how-to/transfer.md).",
     ),
     "overlap": Example(
         "convscope overlap photographs benchmark -o overlap",

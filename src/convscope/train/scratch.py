@@ -20,9 +20,8 @@ from convscope.models import load_model
 from convscope.probes.evaluation.evaluate import evaluate
 from convscope.probes.transfer.draws import Fold, Indices
 from convscope.probes.transfer.labelled import Labelled
-from convscope.probes.transfer.metrics import METRICS
 from convscope.probes.transfer.result import SCRATCH, Cell
-from convscope.probes.transfer.transfer import Prepared, Recall, decided
+from convscope.probes.transfer.transfer import Judge, Prepared, Recall, judged
 from convscope.train.recipe import Recipe
 from convscope.train.run import Machine, train
 from convscope.train.splits import Splits
@@ -84,22 +83,7 @@ def _train_and_judge(prepared: Prepared, recipe: Recipe, fold: Fold, folder: Pat
     # All images were read before; those of the fold, in its order, are what was evaluated.
     scores = found.probabilities.astype(np.float64)
     order = [found.classes.index(name) for name in labelled.classes]
-    scores = scores[:, order]
-    measured = METRICS[prepared.ask.protocol.metric](labelled.marks[fold.test], scores)
-    predicted, margin = decided(scores)
-    return Cell(
-        layer=SCRATCH,
-        columns=trained.parameters,
-        classifier=recipe.name,
-        fold=fold.number,
-        per_class=fold.per_class,
-        value=measured.mean,
-        strength=None,
-        validated=False,
-        by_class=measured.by_class,
-        predicted=predicted,
-        margin=margin,
-    )
+    return judged(prepared, fold, Judge(SCRATCH, trained.parameters, recipe.name), scores[:, order])
 
 
 def _part(labelled: Labelled, indices: Indices) -> ImageSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import tempfile
 from pathlib import Path
 
@@ -80,6 +81,28 @@ def test_a_file_that_is_not_whole_is_not_used(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"a\.f32 is shorter than it was when it was written"):
         target.read(np.array([3]), slice(0, 3))
     np.testing.assert_array_equal(target.read(np.array([2]), slice(1, 3)), np.zeros((1, 2)))
+
+
+def test_a_disk_that_takes_no_more_is_told_and_what_is_whole_is_kept(tmp_path: Path) -> None:
+    target, table = Stored(tmp_path / "a.f32", 9, 1000), numbers(9, 1000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    growing = Growing([target])
+    for row in range(2):
+        growing.append(0, table[row : row + 1])
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (target.size // 2, before[1]))
+        growing.append(0, table[2:])
+        with pytest.raises(OSError, match="File too large"):
+            growing.finish()
+        growing.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not target.is_whole()
+    again = Growing([target])
+    assert again.done == 4
+    again.append(0, table[4:])
+    again.finish()
+    np.testing.assert_array_equal(target.read(np.arange(9), slice(0, 1000)), table)
 
 
 def test_two_at_once_do_not_mix_their_rows(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from convscope.engine.forward import prepare
 from convscope.engine.graphs import digest_of, graph_of
 from convscope.engine.loading import Batch, batches
 from convscope.errors import AddressError, ImageSetError, NumberError, SettingError
+from convscope.finite import is_finite
 from convscope.graph.opgraph import OpGraph
 from convscope.images import ImageSet
 from convscope.models import Model
@@ -109,7 +109,8 @@ def extract(
     its last whole image. Raises NumberError for features that are not finite, ImageSetError for an image that cannot be
     read (any more), SettingError where the disk has no room.
     """
-    files = {each.address: _file(model, contents, each, how) for each in wanted}
+    decides = digest_of(model), how.form, list(contents.values())
+    files = {each.address: _file(decides, each, how.folder) for each in wanted}
     missing = [each for each in wanted if not files[each.address].is_whole()]
     if missing:
         how.folder.mkdir(parents=True, exist_ok=True)
@@ -119,10 +120,10 @@ def extract(
     return files
 
 
-def _file(model: Model, contents: Mapping[int, str], wanted: Wanted, how: Extraction) -> Stored:
-    decides = [_FORMAT, digest_of(model), wanted.address, how.form, list(contents.values())]
-    key = hashlib.sha256(json.dumps(decides).encode()).hexdigest()
-    return Stored(how.folder / f"{key[:32]}.f32", len(contents), wanted.columns)
+def _file(decides: tuple[str, str, list[str]], wanted: Wanted, folder: Path) -> Stored:
+    model, form, contents = decides
+    key = hashlib.sha256(json.dumps([_FORMAT, model, wanted.address, form, contents]).encode()).hexdigest()
+    return Stored(folder / f"{key[:32]}.f32", len(contents), wanted.columns)
 
 
 def _check_room(folder: Path, files: Mapping[str, Stored]) -> None:
@@ -148,6 +149,7 @@ def _pass(
     growing = Growing(list(targets.values()))
     forward = prepare(graph_of(model, how.device), [each.node for each in targets if each.node], how.device)
     places = {each.node: place for place, each in enumerate(targets)}
+    addresses = {each.node: each.address for each in targets}
     done = growing.done
     try:
         for batch in batches(images, indices[done:], model.preprocessing, how.batch_size, how.workers):
@@ -156,7 +158,7 @@ def _pass(
 
             def keep(node: str | None, values: Tensor, batch: Batch = batch) -> None:
                 rows = values.mean((2, 3)) if how.form == "pooled" and values.ndim == 4 else values.flatten(1)
-                _check_finite(images, batch, list(targets)[places[node]].address, rows)
+                _check_finite(images, batch, addresses[node], rows)
                 growing.append(places[node], rows.cpu().numpy())
 
             if None in places:
@@ -177,15 +179,14 @@ def _check_read(images: ImageSet, batch: Batch) -> None:
 
 
 def _check_finite(images: ImageSet, batch: Batch, address: str, rows: Tensor) -> None:
-    if math.isfinite(float(rows.sum())):  # one pass; a sum of finite numbers can overflow, so look twice
+    if is_finite(rows):
         return
     bad = ~torch.isfinite(rows).all(1).cpu()
-    if bad.any():
-        name = images.names[int(batch.index[bad][0])]
-        raise NumberError(
-            f"layer {address!r} gives NaN or infinite features for {int(bad.sum())} of {len(rows)} images, first "
-            f"{name!r}. Look for NaN in the weights, and check how the model is normalised"
-        )
+    name = images.names[int(batch.index[bad][0])]
+    raise NumberError(
+        f"layer {address!r} gives NaN or infinite features for {int(bad.sum())} of {len(rows)} images, first "
+        f"{name!r}. Look for NaN in the weights, and check how the model is normalised"
+    )
 
 
 def bytes_per_image(wanted: Sequence[Wanted]) -> int:

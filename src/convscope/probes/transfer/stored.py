@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -87,6 +89,13 @@ def _lock(file: BinaryIO, path: Path) -> None:
         ) from error
 
 
+def _write(file: BinaryIO, values: Numbers) -> None:
+    view = np.ascontiguousarray(values, "<f4").reshape(-1).view(np.uint8).data
+    done = 0
+    while done < len(view):
+        done += file.write(view[done:])
+
+
 class Growing:
     """Files that grow row by row, and a mark of how many rows are certain to be whole, for when it is stopped."""
 
@@ -94,9 +103,13 @@ class Growing:
         self.targets = targets
         self.paths = [target.part for target in targets]
         self.files: list[BinaryIO] = []
+        self.writer = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self.waiting: deque[Future[None]] = deque()
         try:
             for path in self.paths:
-                self.files.append(path.open("ab"))
+                self.files.append(
+                    path.open("ab", buffering=0)
+                )  # closing must have nothing left to write: the disk may be full
                 _lock(self.files[-1], path)
         except SettingError:
             self.close()
@@ -108,18 +121,27 @@ class Growing:
             file.truncate(self.done * target.columns * BYTES)  # a row that was cut off, or that others lack
 
     def append(self, place: int, values: Numbers) -> None:
-        """More rows of the target ``place``; float32 (rows, columns)."""
-        self.files[place].write(np.ascontiguousarray(values, "<f4").tobytes())
+        """More rows of the target ``place``; float32 (rows, columns), not to be changed any more.
+
+        They are written meanwhile, while those of one batch may wait. Raises what went wrong with earlier rows.
+        """
+        self.waiting.append(self.writer.submit(_write, self.files[place], values))
+        self._settle(len(self.files))
+
+    def _settle(self, left: int) -> None:
+        while len(self.waiting) > left:
+            self.waiting.popleft().result()
 
     def finish(self) -> None:
         """Make them whole: the files get their names once all their bytes are on disk."""
+        self._settle(0)
         for file, path, target in zip(self.files, self.paths, self.targets, strict=True):
-            file.flush()
             os.fsync(file.fileno())
             file.close()
             path.replace(target.path)
 
     def close(self) -> None:
         """Leave them as they are, to go on another time."""
+        self.writer.shutdown()
         for file in self.files:
             file.close()

@@ -14,7 +14,7 @@ import numpy as np
 from convscope.errors import SettingError
 from convscope.images import ImageSet
 from convscope.models import Model
-from convscope.probes.transfer.classifiers import CLASSIFIERS, FIXED, STRENGTHS, check_classifiers, choose, fit
+from convscope.probes.transfer.classifiers import CLASSIFIERS, FIXED, STRENGTHS, Choice, check_classifiers, choose, fit
 from convscope.probes.transfer.contents import Contents, check_no_leak, readable_folds
 from convscope.probes.transfer.coordinates import Split, standardised
 from convscope.probes.transfer.draws import Fold, draw, large_enough, per_class_of
@@ -174,17 +174,32 @@ def _cell(prepared: Prepared, wanted: Wanted, fold: Fold, name: str, split: Call
     features, known = split(), marks[fold.training]
     choice = choose(name, features.training, known, ask.protocol.metric, ask.seed)
     scores = fit(name, features.training, known, choice.strength, features.test)
-    found = METRICS[ask.protocol.metric](marks[fold.test], scores)
+    return judged(prepared, fold, Judge(wanted.address, wanted.columns, name, choice), scores)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Whose scores a cell is of; ``columns`` numbers of a layer, or parameters; ``choice`` of C where there is one."""
+
+    layer: str
+    columns: int
+    classifier: str
+    choice: Choice | None = None
+
+
+def judged(prepared: Prepared, fold: Fold, judge: Judge, scores: Scores) -> Cell:
+    """The cell of ``scores`` (test images of the fold, classes), by the protocol's metric."""
+    found = METRICS[prepared.ask.protocol.metric](prepared.labelled.marks[fold.test], scores)
     predicted, margin = decided(scores)
     return Cell(
-        layer=wanted.address,
-        columns=wanted.columns,
-        classifier=name,
+        layer=judge.layer,
+        columns=judge.columns,
+        classifier=judge.classifier,
         fold=fold.number,
         per_class=fold.per_class,
         value=found.mean,
-        strength=choice.strength,
-        validated=choice.validated,
+        strength=None if judge.choice is None else judge.choice.strength,
+        validated=judge.choice is not None and judge.choice.validated,
         by_class=found.by_class,
         predicted=predicted,
         margin=margin,
