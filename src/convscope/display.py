@@ -64,8 +64,9 @@ def shrink(pixels: NDArray[np.floating[Any]], longest: int) -> NDArray[np.float3
 
 
 def to_rgb(picture: NDArray[np.uint8]) -> Picture:
-    """A uint8 [h, w, 1] or [h, w, 3] picture with three channels."""
-    return np.broadcast_to(picture, (*picture.shape[:2], 3))
+    """A uint8 [h, w, channels] picture with three channels; other than 1 or 3 are shown by their mean, as grey."""
+    shown = picture if picture.shape[2] in (1, 3) else np.rint(picture.mean(2, keepdims=True)).astype(np.uint8)
+    return np.broadcast_to(shown, (*picture.shape[:2], 3))
 
 
 def to_png(picture: NDArray[np.uint8]) -> bytes:
@@ -110,8 +111,4 @@ def blank(tile: int) -> Picture:
 def beside(projection: Picture, view: NDArray[np.uint8], gap: int = 8) -> Picture:
     """Two pictures of one height, side by side."""
     between = np.full((projection.shape[0], gap, 3), WHITE, np.uint8)
-    return np.concatenate((projection, between, to_rgb(_three_or_one(view))), axis=1)
-
-
-def _three_or_one(view: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return view if view.shape[-1] in (1, 3) else np.rint(view.mean(-1, keepdims=True)).astype(np.uint8)
+    return np.concatenate((projection, between, to_rgb(view)), axis=1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from matplotlib.axes import Axes
 
-from convscope.figures.ink import FAINT, INK, LINE_COLOURS, OTHERS, new_figure, png, short
+from convscope.figures.ink import FAINT, INK, LINE_COLOURS, OTHERS, new_figure, png, short, write_heading
 from convscope.train.ablation.result import GAP, TRAINING, VALIDATION, Ablation, VariantFacts
 
 BETTER, WORSE = LINE_COLOURS[0], LINE_COLOURS[1]
@@ -131,17 +131,7 @@ def _rows(axes: Axes, found: Ablation) -> None:
 
 
 def _title(axes: Axes, title: str, remark: str) -> None:
-    for text, size, above, colour in ((title, 9.5, 18, INK), (remark, 8.5, 6, FAINT)):
-        axes.annotate(
-            text,
-            (0, 1),
-            (0, above),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            fontsize=size,
-            color=colour,
-            weight="bold" if above == 18 else "normal",
-        )
+    write_heading(axes, title, remark)
     axes.tick_params(axis="x", labelsize=8, colors=INK, length=2.5)
     axes.grid(axis="y", color="#f0f0f0", lw=0.8)
     axes.set_axisbelow(True)

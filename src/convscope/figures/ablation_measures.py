@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from convscope.figures.ink import FAINT, INK, LINE_COLOURS, new_figure, png, short
+from convscope.figures.ink import FAINT, INK, LINE_COLOURS, new_figure, png, short, write_heading
 from convscope.interval import Interval
 from convscope.train.ablation.result import VALIDATION, Ablation
 
@@ -136,16 +136,7 @@ def _curves(axes: Axes, found: Ablation, curve: str, axis: str) -> None:
 
 
 def _dress(axes: Axes, title: str, axis: str) -> None:
-    axes.annotate(
-        short(title, 44),
-        (0, 1),
-        (0, 17),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=9.5,
-        color=INK,
-        weight="bold",
-    )
+    write_heading(axes, short(title, 44))
     axes.set_xlabel("" if axis == "layer" else axis, fontsize=8.5, color=INK, labelpad=2)
     axes.tick_params(labelsize=8, colors=INK, length=2.5)
     for edge in ("top", "right"):

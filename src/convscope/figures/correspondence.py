@@ -84,8 +84,7 @@ def _picture(axes: Axes, view: Shown | None, cover: Cover | None) -> None:
         axes.text(0.5, 0.5, "not marked", transform=axes.transAxes, ha="center", va="center", fontsize=8, color=FAINT)
         return
     height, width = view.shape[:2]
-    grey = view if view.shape[-1] in (1, 3) else np.rint(view.mean(-1, keepdims=True)).astype(np.uint8)
-    axes.imshow(to_rgb(grey), extent=(0, width, height, 0), interpolation="nearest")
+    axes.imshow(to_rgb(view), extent=(0, width, height, 0), interpolation="nearest")
     if cover is not None:
         top, left, bottom, right = cover
         axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor="white", lw=0.8))

@@ -42,8 +42,7 @@ def projection_tile(drawn: Drawn, side: int) -> Picture:
 
 def patch_tile(drawn: Drawn, side: int) -> Picture:
     """The pixels that the projection belongs to."""
-    patch = drawn.patch if drawn.patch.shape[2] in (1, 3) else drawn.patch.mean(2, keepdims=True).astype(np.uint8)
-    return fit(to_rgb(patch), side)
+    return fit(to_rgb(drawn.patch), side)
 
 
 def tile_of(drawn: Drawn | None, side: int, tile: Tile, *, jumped: bool) -> Picture:

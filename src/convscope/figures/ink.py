@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK, FAINT, PAPER = "#222222", "#666666", "#eeeeee"
@@ -28,6 +29,24 @@ def png(figure: Figure) -> bytes:
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # class names may be in any script
         figure.savefig(file, format="png", facecolor="white")
     return file.getvalue()
+
+
+def write_heading(axes: Axes, title: str, remark: str = "", above: float = 17) -> None:
+    """A title above the axes, from their left edge, and a fainter line below it; distances in points, so that they
+    stay clear of other text however low the axes are.
+    """
+    for text, size, points, colour, weight in ((title, 9.5, above, INK, "bold"), (remark, 8.5, 5.5, FAINT, "normal")):
+        axes.annotate(
+            text,
+            (0, 1),
+            (0, points),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=size,
+            color=colour,
+            weight=weight,
+            parse_math=False,
+        )
 
 
 def short(text: str, most: int) -> str:

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.display import Picture, fit, grid, to_rgb
-from convscope.figures.ink import FAINT, INK, LINE_COLOURS, new_figure, png, short
+from convscope.figures.ink import FAINT, INK, LINE_COLOURS, new_figure, png, short, write_heading
 from convscope.probes.invariance.result import Invariance
 
 TILE, GAP = 72, 3
@@ -87,12 +87,11 @@ def _pictures(axes: Axes, found: Invariance, shown: Examples, *, framed: bool) -
     step = rows[0].shape[1] / len(shown.values)
     for place, value in enumerate(shown.values):
         axes.text((place + 0.5) * step, -8, f"{value:g}", ha="center", va="bottom", fontsize=8, color=INK)
-    _title(axes, found.transform, "", above=24)
+    write_heading(axes, short(found.transform, 40), above=24)
 
 
 def _tile(picture: NDArray[np.uint8]) -> Picture:
-    grey = picture if picture.shape[-1] in (1, 3) else np.rint(picture.mean(-1, keepdims=True)).astype(np.uint8)
-    return fit(to_rgb(grey), TILE)
+    return fit(to_rgb(picture), TILE)
 
 
 def _framed(tile: Picture, colour: str) -> Picture:
@@ -118,9 +117,9 @@ def _distances(axes: Axes, by_model: ByModel, which: int, lines: Sequence[int]) 
     layer = found.layers[found.shown[which]]
     shape = f"{layer.units} values" if layer.height is None else f"{layer.units} x {layer.height} x {layer.width}"
     where = ("first layer", "last layer")[which]
-    _title(
+    write_heading(
         axes,
-        f"distance, {where}" if several else f"distance, {layer.address}",
+        f"distance, {where}" if several else short(f"distance, {layer.address}", 40),
         f"0 the same, 1 {'as far as another image' if against else 'nothing in common'}"
         if several
         else f"{where}: {shape}",
@@ -131,7 +130,7 @@ def _probabilities(axes: Axes, by_model: ByModel, lines: Sequence[int]) -> None:
     curves = {name: found.answer.probability for name, found in by_model.items() if found.answer is not None}
     first = next(iter(by_model.values()))
     watched = next((found.answer.watched for found in by_model.values() if found.answer is not None), "")
-    _title(axes, "probability of the class", f"watched: {watched}" if watched else "")
+    write_heading(axes, "probability of the class", short(f"watched: {watched}", 44) if watched else "")
     if not curves:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "no class output", transform=axes.transAxes, ha="center", color=FAINT)
@@ -173,19 +172,3 @@ def _ticks(axes: Axes, found: Invariance) -> None:
     axes.axvline(found.kind.identity, color="#cccccc", lw=0.8, zorder=0)
     for edge in ("top", "right"):
         axes.spines[edge].set_visible(False)
-
-
-def _title(axes: Axes, title: str, remark: str, above: float = 16) -> None:
-    """Above the axes by a distance in points, which stays clear of other text however low the axes are."""
-    for text, size, points, colour in ((short(title, 40), 9.5, above, INK), (short(remark, 44), 8.5, 5, FAINT)):
-        axes.annotate(
-            text,
-            (0, 1),
-            (0, points),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            fontsize=size,
-            color=colour,
-            weight="bold" if points == above else "normal",
-            parse_math=False,
-        )

@@ -119,7 +119,7 @@ def _canvas(axes: Axes, found: OcclusionMap) -> None:
 def _image(axes: Axes, found: OcclusionMap, row: int, column: int) -> None:
     _canvas(axes, found)
     height, width = found.grid.size
-    picture = to_rgb(_shown(found.occluded(row, column)))
+    picture = to_rgb(found.occluded(row, column))
     axes.imshow(picture, extent=(0, width, height, 0), interpolation="nearest")
     box = found.grid.box(row, column)
     _outline(axes, box)
@@ -127,10 +127,6 @@ def _image(axes: Axes, found: OcclusionMap, row: int, column: int) -> None:
     if (row, column) == found.peak:
         remark += ": largest drop in (d)"
     _title(axes, "(a) image and occluder", remark)
-
-
-def _shown(view: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return view if view.shape[-1] in (1, 3) else np.rint(view.mean(-1, keepdims=True)).astype(np.uint8)
 
 
 def _outline(axes: Axes, box: tuple[int, int, int, int]) -> None:

@@ -135,7 +135,6 @@ def _picture(axes: Axes, picture: Picture, left: float, box: FractionBox | None)
 
 
 def _small(pixels: Pixels) -> Picture:
-    shown = pixels if pixels.shape[-1] in (1, 3) else np.rint(pixels.mean(-1, keepdims=True)).astype(np.uint8)
-    picture = Image.fromarray(np.ascontiguousarray(to_rgb(shown)))
+    picture = Image.fromarray(np.ascontiguousarray(to_rgb(pixels)))
     picture.thumbnail((_PIXELS, _PIXELS), Image.Resampling.LANCZOS)
     return np.asarray(picture)

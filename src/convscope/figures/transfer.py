@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from convscope.figures.ink import FAINT, INK, LINE_COLOURS, OTHERS, new_figure, png, short
+from convscope.figures.ink import FAINT, INK, LINE_COLOURS, OTHERS, new_figure, png, short, write_heading
 from convscope.probes.transfer.metrics import TITLES
 from convscope.probes.transfer.protocol import Published
 from convscope.probes.transfer.result import SCRATCH, Transfer
@@ -181,18 +181,7 @@ def _fold_dots(
 
 def _dress(axes: Axes, found: Transfer, remark: str) -> None:
     title = f"{TITLES[found.protocol.metric]} on {short(found.data, 40)}, per cent"
-    for text, size, above, colour in ((title, 9.5, 20, INK), (remark, 8.5, 7, FAINT)):
-        axes.annotate(
-            text,
-            (0, 1),
-            (0, above),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            fontsize=size,
-            color=colour,
-            weight="bold" if above == 20 else "normal",
-            parse_math=False,
-        )
+    write_heading(axes, title, remark)
     axes.tick_params(labelsize=8, colors=INK, length=2.5)
     for edge in ("top", "right"):
         axes.spines[edge].set_visible(False)

@@ -140,17 +140,13 @@ def _write(folder: ResultFolder, found: Transfer, labelled: Labelled) -> None:
     if labelled.parts is None:
         pairs = most_confused(found)
         shown = {index for pair in pairs for index in (*pair.mistaken, *pair.other)}
-        pictures = {index: to_rgb(_three_or_one(labelled.images.read(index))) for index in shown}
+        pictures = {index: to_rgb(labelled.images.read(index)) for index in shown}
         drawn |= {"confusion.png": confusion_png(found), "confused.png": confused_png(pairs, pictures)}
     for name, picture in drawn.items():
         if picture is not None:
             folder.write(name, picture)
     shown_names = [name for name, picture in drawn.items() if picture is not None]
     folder.write("report.md", report_of(found, shown_names).encode())
-
-
-def _three_or_one(pixels: Any) -> Any:
-    return pixels if pixels.shape[-1] in (1, 3) else pixels[..., :1]
 
 
 def from_scratch(recipe: str, changes: dict[str, Any], accelerator: str) -> Alternative:
