@@ -96,6 +96,18 @@ def test_rotation_keeps_to_its_limit() -> None:
     assert (far - still).abs().amax((1, 2, 3)).min() > 1
 
 
+def test_the_mean_does_not_turn_along() -> None:
+    """What is turned in training must look like a turned picture when judged: the same pixels, less the same mean."""
+    uneven = mean() + 40 * torch.arange(8.0)[:, None]
+    grey = torch.full((30, 2, 8, 8), 100, dtype=torch.uint8)
+    found = Feeding(replace(PLAIN, rotate=180.0), uneven, 8).training(grey, drawn_from(0))
+    inside = (torch.arange(8.0) - 3.5).square()[:, None] + (torch.arange(8.0) - 3.5).square() < 3**2
+    expected = ((100 - uneven) / PLAIN.scale).expand_as(found)
+    torch.testing.assert_close(found[..., inside], expected[..., inside], atol=1e-4, rtol=0)
+    corners = found[..., [0, 0, -1, -1], [0, -1, 0, -1]]
+    assert (corners == 0).any()
+
+
 def test_renormalisation_is_the_formula() -> None:
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 5), torch.nn.Flatten(), torch.nn.Linear(6, 2))

@@ -1,4 +1,4 @@
-"""From stored images to inputs: the mean away, a crop, perhaps mirrored or turned."""
+"""From stored images to inputs: perhaps turned, the mean away, a crop, perhaps mirrored."""
 
 from __future__ import annotations
 
@@ -24,14 +24,12 @@ class Feeding:
 
     def training(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """Inputs float (n, channels, side, side) of uint8 ``pixels`` (n, channels, resize, resize), cut at random."""
-        centred = F.pad(self._centred(pixels), [self.images.border] * 4)
-        rows, columns, mirrored = self._places(len(pixels), centred.shape[-1] - self.side, generator)
-        found = _cut(centred, rows, columns, self.side)
+        room = pixels.shape[-1] + 2 * self.images.border - self.side
+        rows, columns, mirrored = self._places(len(pixels), room, generator)
+        centred = self._turned(pixels, generator) if self.images.rotate else self._centred(pixels)
+        found = _cut(F.pad(centred, [self.images.border] * 4), rows, columns, self.side)
         if self.images.mirror:
             found = torch.where(mirrored.to(found.device)[:, None, None, None], found.flip(-1), found)
-        if self.images.rotate:
-            angles = (torch.rand(len(pixels), generator=generator) * 2 - 1) * math.radians(self.images.rotate)
-            found = turned(found, angles.to(found))
         return found
 
     def middle(self, pixels: Tensor) -> Tensor:
@@ -41,6 +39,13 @@ class Feeding:
 
     def _centred(self, pixels: Tensor) -> Tensor:
         return (pixels.float() - self.mean.to(pixels.device)) / self.images.scale
+
+    def _turned(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
+        """The mean is that of upright images, and must not turn along: a turned image to be judged is met with it."""
+        angles = (torch.rand(len(pixels), generator=generator) * 2 - 1) * math.radians(self.images.rotate)
+        angles = angles.to(pixels.device)
+        covered = turned(torch.ones_like(pixels[:, :1], dtype=torch.float32), angles)
+        return (turned(pixels.float(), angles) - covered * self.mean.to(pixels.device)) / self.images.scale
 
     def _places(self, count: int, room: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """First rows, first columns, and which are mirrored, for a batch."""
@@ -79,7 +84,7 @@ def _cut(images: Tensor, rows: Tensor, columns: Tensor, side: int) -> Tensor:
 
 
 def turned(images: Tensor, angles: Tensor) -> Tensor:
-    """Images turned counter-clockwise about their middle by ``angles`` in radians; what comes in is the mean."""
+    """Images turned counter-clockwise about their middle by ``angles`` in radians; what comes in is 0."""
     cosine, sine = angles.cos(), angles.sin()
     nothing = torch.zeros_like(angles)
     turn = torch.stack([torch.stack([cosine, -sine, nothing], 1), torch.stack([sine, cosine, nothing], 1)], 1)
