@@ -70,10 +70,7 @@ def bench(name: str, count: int, rounds: int) -> str:
 
         def ours() -> None:
             made[0] += 1
-            where = Path(folder) / str(made[0])
-            extract(model, images, contents, wanted, Extraction(where, batch_size=BATCH))
-            for file in where.iterdir():
-                file.unlink()
+            extract(model, images, contents, wanted, Extraction(Path(folder) / str(made[0]), batch_size=BATCH))
 
         kept = Extraction(Path(folder) / "kept", batch_size=BATCH)
         extract(model, images, contents, wanted, kept)

@@ -60,8 +60,15 @@ NETS: dict[str, nn.Module] = {
 
 
 def maps(forward: Forward, images: Tensor) -> dict[str, Tensor]:
+    """Every map as it was shown; it is not written over later."""
+    shown: dict[str, Tensor] = {}
     found: dict[str, Tensor] = {}
-    forward(images, lambda name, value: found.__setitem__(name, value.clone()))
+
+    def visit(name: str, value: Tensor) -> None:
+        shown[name], found[name] = value, value.clone()
+
+    forward(images, visit)
+    assert all(torch.equal(shown[name], value) for name, value in found.items())
     return found
 
 

@@ -14,7 +14,7 @@ from convscope.graph.fuse import make_lean
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode, evaluate
 
 Visitor = Callable[[str, Tensor], None]
-"""(node name, map of shape (images, units, height, width)); the map is only valid during the call."""
+"""(node name, map of shape (images, units, height, width)), which is not written over later, nor may the visitor."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from tests.probes.transfer.make import CLASSES, FEEDING, LAYERS, classifier, mod
 
 PICTURES = [picture(number, number) for number in range(7)]
 IMAGES = of_pictures(PICTURES, [0] * 7).images
+BYTES_AN_IMAGE = LAYERS["input"] + 4 * (LAYERS["2"] + LAYERS["4"] + LAYERS["7"])
 
 
 def contents_of(images: ImageSet, indices: Sequence[int] = range(7)) -> dict[int, str]:
@@ -48,12 +49,12 @@ def layer_of(net: nn.Sequential, place: int) -> Any:
     return net[place]
 
 
-def values(stored: Stored) -> NDArray[np.float32]:
+def values(stored: Stored) -> NDArray[Any]:
     return stored.read(np.arange(stored.rows), slice(0, stored.columns))
 
 
 def plainly() -> dict[str, torch.Tensor]:
-    """Every module's output, by hooks, and the normalised pixels by the formula."""
+    """Every module's output, by hooks, and the pixels as they are."""
     net, found = classifier(), dict[str, torch.Tensor]()
     stacked = (np.stack(PICTURES).astype(np.float64) - np.array(FEEDING.mean)) / np.array(FEEDING.std)
     inputs = torch.from_numpy(stacked.astype(np.float32)).permute(0, 3, 1, 2)
@@ -65,7 +66,11 @@ def plainly() -> dict[str, torch.Tensor]:
         net(inputs)
     for hook in hooks:
         hook.remove()
-    return {"input": inputs, **found}
+    return {"input": torch.from_numpy(np.stack(PICTURES)).permute(0, 3, 1, 2), **found}
+
+
+def flat(values: torch.Tensor) -> torch.Tensor:
+    return (values.permute(0, 2, 3, 1) if values.ndim == 4 else values).flatten(1)
 
 
 def test_the_default_is_the_input_and_every_stage(tmp_path: Path) -> None:
@@ -74,7 +79,7 @@ def test_the_default_is_the_input_and_every_stage(tmp_path: Path) -> None:
     expected = plainly()
     for name, stored in found.items():
         assert stored.rows == 7
-        np.testing.assert_allclose(values(stored), expected[name].flatten(1), atol=1e-5)
+        np.testing.assert_allclose(values(stored), flat(expected[name]), atol=1e-5)
 
 
 def test_means_of_maps(tmp_path: Path) -> None:
@@ -84,7 +89,7 @@ def test_means_of_maps(tmp_path: Path) -> None:
     assert {name: stored.columns for name, stored in found.items()} == {"input": 432, "2": 4, "4": 5, "7": 6}
     for name in ("2", "4"):
         np.testing.assert_allclose(values(found[name]), expected[name].mean((2, 3)), atol=1e-5)
-    np.testing.assert_allclose(values(found["input"]), expected["input"].flatten(1), atol=1e-6)
+    np.testing.assert_allclose(values(found["input"]), flat(expected["input"]), atol=1e-6)
     np.testing.assert_allclose(values(found["7"]), expected["7"], atol=1e-5)
 
 
@@ -104,9 +109,9 @@ def test_any_layers_and_any_images_in_their_order(tmp_path: Path) -> None:
     found = extracted(tmp_path, layers=["6", "1", "input"], indices=[5, 2])
     assert list(found) == ["input", "1", "6"]
     for name, stored in found.items():
-        np.testing.assert_allclose(values(stored), plainly()[name][[5, 2]].flatten(1), atol=1e-5)
+        np.testing.assert_allclose(values(stored), flat(plainly()[name][[5, 2]]), atol=1e-5)
     (alone,) = extracted(tmp_path, layers=["input"]).values()
-    np.testing.assert_allclose(values(alone), plainly()["input"].flatten(1), atol=1e-6)
+    np.testing.assert_allclose(values(alone), flat(plainly()["input"]))
 
 
 def test_layers_that_are_none() -> None:
@@ -115,7 +120,7 @@ def test_layers_that_are_none() -> None:
         wanted_features(model(), [], "flat")
     with pytest.raises(AddressError, match="no layer 'nothing'"):
         wanted_features(model(), ["input", "nothing"], "flat")
-    assert bytes_per_image([Wanted("a", "a", 10), Wanted("input", None, 3)]) == 52
+    assert bytes_per_image([Wanted("a", "a", 10), Wanted("input", None, 3)]) == 43
     with pytest.raises(SettingError, match="features are flat or pooled, not 'round'"):
         Extraction(Path(), "round")
 
@@ -141,7 +146,7 @@ def test_a_layer_more_leaves_the_others_alone(tmp_path: Path) -> None:
     made = {stored.path: stored.path.stat().st_mtime_ns for stored in first.values()}
     second = extracted(tmp_path, layers=["1", "input", "3"])
     assert {path: path.stat().st_mtime_ns for path in made} == made
-    np.testing.assert_allclose(values(second["3"]), plainly()["3"].flatten(1), atol=1e-5)
+    np.testing.assert_allclose(values(second["3"]), flat(plainly()["3"]), atol=1e-5)
 
 
 def test_the_key_changes_with_all_that_decides_and_nothing_else(tmp_path: Path) -> None:
@@ -197,7 +202,7 @@ def test_a_pass_that_was_stopped_goes_on(tmp_path: Path, after: int, monkeypatch
     whole = extracted(tmp_path / "other")
     for name, stored in found.items():
         np.testing.assert_allclose(values(stored), values(whole[name]), atol=1e-6)
-    assert {path.suffix for path in tmp_path.iterdir()} == {".f32", ""}
+    assert {path.suffix for path in tmp_path.iterdir()} == {".features", ""}
 
 
 def test_an_image_that_can_no_longer_be_read(tmp_path: Path) -> None:
@@ -208,7 +213,7 @@ def test_an_image_that_can_no_longer_be_read(tmp_path: Path) -> None:
         extract(model(), labelled.images, contents, wanted, Extraction(tmp_path, batch_size=2))
     # Once it is back, what was made before it is kept.
     (stored,) = extract(model(), IMAGES, contents, wanted, Extraction(tmp_path, batch_size=2)).values()
-    np.testing.assert_allclose(values(stored), plainly()["1"].flatten(1), atol=1e-5)
+    np.testing.assert_allclose(values(stored), flat(plainly()["1"]), atol=1e-5)
 
 
 def test_features_that_are_no_numbers_are_named(tmp_path: Path) -> None:
@@ -220,7 +225,7 @@ def test_features_that_are_no_numbers_are_named(tmp_path: Path) -> None:
         extracted(tmp_path, sick)
     assert str(caught.value).startswith("layer '4' gives NaN or infinite features for ")
     assert "first 'blue/000'" in str(caught.value)
-    assert not [path for path in tmp_path.iterdir() if path.suffix == ".f32"]
+    assert not [path for path in tmp_path.iterdir() if path.suffix == ".features"]
 
 
 def test_sums_that_overflow_are_no_nan(tmp_path: Path) -> None:
@@ -237,9 +242,9 @@ Usage = namedtuple("Usage", "total used free")
 
 
 def test_a_disk_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    need = 7 * 4 * sum(LAYERS.values())
+    need = 7 * BYTES_AN_IMAGE
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, need - 1))
-    with pytest.raises(SettingError, match=r"has 0\.0 GB free; the largest layer is 'input' with 432 numbers an image"):
+    with pytest.raises(SettingError, match=r"has 0\.0 GB free; the largest layer is '2' with 144 numbers an image"):
         extracted(tmp_path)
     assert not [*tmp_path.iterdir()]
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, need))
@@ -254,5 +259,5 @@ def test_what_was_begun_has_its_room_already(tmp_path: Path, monkeypatch: pytest
     contents, wanted = contents_of(IMAGES), wanted_features(model(), None, "flat")
     with pytest.raises(StopRequested):
         extract(model(), IMAGES, contents, wanted, Extraction(tmp_path, batch_size=3), stop)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 4 * sum(LAYERS.values())))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, BYTES_AN_IMAGE))
     extracted(tmp_path)

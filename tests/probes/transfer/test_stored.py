@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convscope.errors import SettingError
-from convscope.probes.transfer.stored import BYTES, Growing, Stored
+from convscope.probes.transfer.stored import FLOAT, PIXEL, Growing, Stored
 
 
 def numbers(rows: int, columns: int, seed: int = 0) -> NDArray[np.float32]:
@@ -24,12 +24,13 @@ def numbers(rows: int, columns: int, seed: int = 0) -> NDArray[np.float32]:
 def test_rows_and_columns_are_those_asked_for(
     rows: int, columns: int, seed: int, memory: int, data: st.DataObject
 ) -> None:
-    values = numbers(rows, columns, seed)
+    kind = data.draw(st.sampled_from([FLOAT, PIXEL]))
+    values = (50 * numbers(rows, columns, seed)).astype(kind)
     chosen = np.array(data.draw(st.lists(st.integers(0, rows - 1), max_size=12)), np.int64)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "values.f32"
-        values.astype("<f4").tofile(path)
-        stored = Stored(path, rows, columns)
+        values.tofile(path)
+        stored = Stored(path, rows, columns, kind)
         assert stored.is_whole()
         parts = [stored.read(chosen, block) for block in stored.blocks(len(chosen), memory)]
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), values[chosen])
@@ -45,7 +46,7 @@ def test_writing_goes_on_wherever_it_was_cut(rows: int, widths: list[int], data:
         for target, table in zip(targets, tables, strict=True):
             cut = data.draw(st.integers(0, target.size))
             target.part.write_bytes(table.astype("<f4").tobytes()[:cut])
-            left.append(cut // (target.columns * BYTES))
+            left.append(cut // (target.columns * 4))
         growing = Growing(targets)
         assert growing.done == min(left)
         for row in range(growing.done, rows):

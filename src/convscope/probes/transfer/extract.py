@@ -21,14 +21,14 @@ from convscope.graph.opgraph import OpGraph
 from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.probes.features import Feature, find_features, stage_features
-from convscope.probes.transfer.stored import BYTES, Growing, Stored
+from convscope.probes.transfer.stored import FLOAT, PIXEL, Growing, Stored
 
 Report = Callable[[int, int], None]
 PIXELS = "input"
 """The address of what the network is given: features to compare all others with."""
 FORMS = ("flat", "pooled")
 _MEANS = frozenset("adaptive_avg_pool2d avg_pool2d mean".split())
-_FORMAT = 1
+_FORMAT = 2
 """Of the files: others are not read."""
 
 
@@ -39,6 +39,10 @@ class Wanted:
     address: str
     node: str | None
     columns: int
+
+    def stored(self, path: Path, rows: int) -> Stored:
+        """The file of so many images. Pixels are bytes: each column is standardised before it is used."""
+        return Stored(path, rows, self.columns, FLOAT if self.node else PIXEL)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def wanted_features(
 ) -> tuple[Wanted, ...]:
     """The values at these addresses, or by default the input and every stage; from input to output.
 
-    ``input`` is the address of the normalised pixels. Raises AddressError.
+    ``input`` is the address of the pixels that the network is given. Raises AddressError.
     """
     graph = graph_of(model, device)
     others = None if addresses is None else [address for address in addresses if address != PIXELS]
@@ -105,6 +109,8 @@ def extract(
 ) -> Mapping[str, Stored]:
     """Features of the images ``contents`` (index to content digest), by address; row i is the i-th image.
 
+    The numbers of a map (units, height, width) are in the order height, width, units.
+
     What an earlier call made, for the same weights and images, is not made again; a call that was killed goes on behind
     its last whole image. Raises NumberError for features that are not finite, ImageSetError for an image that cannot be
     read (any more), SettingError where the disk has no room.
@@ -123,7 +129,7 @@ def extract(
 def _file(decides: tuple[str, str, list[str]], wanted: Wanted, folder: Path) -> Stored:
     model, form, contents = decides
     key = hashlib.sha256(json.dumps([_FORMAT, model, wanted.address, form, contents]).encode()).hexdigest()
-    return Stored(folder / f"{key[:32]}.f32", len(contents), wanted.columns)
+    return wanted.stored(folder / f"{key[:32]}.features", len(contents))
 
 
 def _check_room(folder: Path, files: Mapping[str, Stored]) -> None:
@@ -149,27 +155,33 @@ def _pass(
     growing = Growing(list(targets.values()))
     forward = prepare(graph_of(model, how.device), [each.node for each in targets if each.node], how.device)
     places = {each.node: place for place, each in enumerate(targets)}
-    addresses = {each.node: each.address for each in targets}
+    addresses = {each.node: each.address for each in targets if each.node}
     done = growing.done
     try:
         for batch in batches(images, indices[done:], model.preprocessing, how.batch_size, how.workers):
             _check_read(images, batch)
-            inputs = model.preprocessing.normalise(batch.views)
 
-            def keep(node: str | None, values: Tensor, batch: Batch = batch) -> None:
-                rows = values.mean((2, 3)) if how.form == "pooled" and values.ndim == 4 else values.flatten(1)
+            def keep(node: str, values: Tensor, batch: Batch = batch) -> None:
+                rows = _rows(values, how.form)
                 _check_finite(images, batch, addresses[node], rows)
                 growing.append(places[node], rows.cpu().numpy())
 
             if None in places:
-                growing.append(places[None], inputs.flatten(1).numpy())
+                growing.append(places[None], batch.views.flatten(1).numpy())
             if forward.shown:
-                forward(inputs, keep)
+                forward(model.preprocessing.normalise(batch.views), keep)
             done += len(batch.index)
             report(done, len(indices))
         growing.finish()
     finally:
         growing.close()
+
+
+def _rows(values: Tensor, form: str) -> Tensor:
+    """Float (images, columns): numbers of a map in the order in which they lie in memory, which takes no copy."""
+    if values.ndim != 4:
+        return values.flatten(1)
+    return values.mean((2, 3)) if form == "pooled" else values.permute(0, 2, 3, 1).flatten(1)
 
 
 def _check_read(images: ImageSet, batch: Batch) -> None:
@@ -191,4 +203,4 @@ def _check_finite(images: ImageSet, batch: Batch, address: str, rows: Tensor) ->
 
 def bytes_per_image(wanted: Sequence[Wanted]) -> int:
     """What the features of one image take on disk."""
-    return sum(each.columns for each in wanted) * BYTES
+    return sum(each.stored(Path(), 1).size for each in wanted)

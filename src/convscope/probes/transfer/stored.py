@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from convscope.errors import SettingError
 
-Numbers = NDArray[np.float32]
+Numbers = NDArray[np.float32] | NDArray[np.uint8]
 Rows = NDArray[np.int64]
-BYTES = 4
+FLOAT, PIXEL = "<f4", "u1"
+"""Kinds of numbers: float32, little-endian; and bytes."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """float32 (rows, columns) in a file of bare numbers, little-endian, row by row.
+    """Numbers of a ``kind`` (rows, columns), bare in a file, row by row.
 
     Read with seeks, and not as a mapped array: pages of a mapping count as memory of the process, and the limit on
     memory is meant.
@@ -32,11 +33,17 @@ class Stored:
     path: Path
     rows: int
     columns: int
+    kind: str = FLOAT
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row."""
+        return self.columns * np.dtype(self.kind).itemsize
 
     @property
     def size(self) -> int:
         """Bytes of the whole file."""
-        return self.rows * self.columns * BYTES
+        return self.rows * self.row_bytes
 
     @property
     def part(self) -> Path:
@@ -53,18 +60,17 @@ class Stored:
         return self.path.is_file() and self.path.stat().st_size == self.size
 
     def read(self, rows: Rows, columns: slice) -> Numbers:
-        """These rows and columns, float32 (rows, columns)."""
-        width = columns.stop - columns.start
-        found = np.empty((len(rows), width), "<f4")
+        """These rows and columns, of the file's kind (rows, columns)."""
+        found = np.empty((len(rows), columns.stop - columns.start), self.kind)
         with self.path.open("rb", buffering=0) as file:
             for place, row in zip(found, rows.tolist(), strict=True):
-                file.seek((row * self.columns + columns.start) * BYTES)
+                file.seek(row * self.row_bytes + columns.start * found.itemsize)
                 _fill(file, memoryview(place).cast("B"), self.path)
         return found
 
     def blocks(self, rows: int, memory: int) -> Iterator[slice]:
-        """Blocks of columns of which ``rows`` rows take at most ``memory`` bytes (at least one column each)."""
-        width = max(1, min(self.columns, memory // (BYTES * max(1, rows))))
+        """Blocks of columns of which ``rows`` rows, as float32, take at most ``memory`` bytes; at least one column."""
+        width = max(1, min(self.columns, memory // (np.dtype(FLOAT).itemsize * max(1, rows))))
         for start in range(0, self.columns, width):
             yield slice(start, min(start + width, self.columns))
 
@@ -89,11 +95,12 @@ def _lock(file: BinaryIO, path: Path) -> None:
         ) from error
 
 
-def _write(file: BinaryIO, values: Numbers) -> None:
-    view = np.ascontiguousarray(values, "<f4").reshape(-1).view(np.uint8).data
+def _write(file: BinaryIO, values: Numbers, kind: str) -> None:
+    view = np.ascontiguousarray(values, kind).reshape(-1).view(np.uint8).data
     done = 0
     while done < len(view):
         done += file.write(view[done:])
+    os.fsync(file.fileno())  # the disk works while the network does, and not only when all is done
 
 
 class Growing:
@@ -115,17 +122,18 @@ class Growing:
             self.close()
             raise
         sizes = [os.fstat(file.fileno()).st_size for file in self.files]
-        whole = [size // (target.columns * BYTES) for size, target in zip(sizes, targets, strict=True)]
+        whole = [size // target.row_bytes for size, target in zip(sizes, targets, strict=True)]
         self.done = min(whole, default=0)
         for file, target in zip(self.files, targets, strict=True):
-            file.truncate(self.done * target.columns * BYTES)  # a row that was cut off, or that others lack
+            file.truncate(self.done * target.row_bytes)  # a row that was cut off, or that others lack
 
     def append(self, place: int, values: Numbers) -> None:
-        """More rows of the target ``place``; float32 (rows, columns), not to be changed any more.
+        """More rows of the target ``place``, of its kind (rows, columns), not to be changed any more.
 
-        They are written meanwhile, while those of one batch may wait. Raises what went wrong with earlier rows.
+        They are written while the caller goes on; at most as many calls wait as there are targets. Raises what went
+        wrong with earlier rows.
         """
-        self.waiting.append(self.writer.submit(_write, self.files[place], values))
+        self.waiting.append(self.writer.submit(_write, self.files[place], values, self.targets[place].kind))
         self._settle(len(self.files))
 
     def _settle(self, left: int) -> None:
