@@ -95,14 +95,6 @@ def _lock(file: BinaryIO, path: Path) -> None:
         ) from error
 
 
-def _write(file: BinaryIO, values: Numbers, kind: str) -> None:
-    view = np.ascontiguousarray(values, kind).reshape(-1).view(np.uint8).data
-    done = 0
-    while done < len(view):
-        done += file.write(view[done:])
-    os.fsync(file.fileno())  # the disk works while the network does, and not only when all is done
-
-
 class Growing:
     """Files that grow row by row, and a mark of how many rows are certain to be whole, for when it is stopped."""
 
@@ -112,11 +104,11 @@ class Growing:
         self.files: list[BinaryIO] = []
         self.writer = ThreadPoolExecutor(1, thread_name_prefix="write")
         self.waiting: deque[Future[None]] = deque()
+        self.broken = False
         try:
             for path in self.paths:
-                self.files.append(
-                    path.open("ab", buffering=0)
-                )  # closing must have nothing left to write: the disk may be full
+                # Unbuffered: closing must have nothing left to write, which a full disk would not take.
+                self.files.append(path.open("ab", buffering=0))
                 _lock(self.files[-1], path)
         except SettingError:
             self.close()
@@ -124,8 +116,9 @@ class Growing:
         sizes = [os.fstat(file.fileno()).st_size for file in self.files]
         whole = [size // target.row_bytes for size, target in zip(sizes, targets, strict=True)]
         self.done = min(whole, default=0)
-        for file, target in zip(self.files, targets, strict=True):
-            file.truncate(self.done * target.row_bytes)  # a row that was cut off, or that others lack
+        self.certain = [self.done * target.row_bytes for target in targets]
+        for file, size in zip(self.files, self.certain, strict=True):
+            file.truncate(size)  # a row that was cut off, or that others lack
 
     def append(self, place: int, values: Numbers) -> None:
         """More rows of the target ``place``, of its kind (rows, columns), not to be changed any more.
@@ -133,8 +126,25 @@ class Growing:
         They are written while the caller goes on; at most as many calls wait as there are targets. Raises what went
         wrong with earlier rows.
         """
-        self.waiting.append(self.writer.submit(_write, self.files[place], values, self.targets[place].kind))
+        self.waiting.append(self.writer.submit(self._write, place, values))
         self._settle(len(self.files))
+
+    def _write(self, place: int, values: Numbers) -> None:
+        """In the writing thread. What waits behind a write that failed must not follow the part of it that was made."""
+        if self.broken:
+            return
+        file, target = self.files[place], self.targets[place]
+        try:
+            view = np.ascontiguousarray(values, target.kind).reshape(-1).view(np.uint8).data
+            done = 0
+            while done < len(view):
+                done += file.write(view[done:])
+            os.fsync(file.fileno())  # the disk works while the network does, and not only when all is done
+        except OSError:
+            self.broken = True
+            file.truncate(self.certain[place])
+            raise
+        self.certain[place] += len(view)
 
     def _settle(self, left: int) -> None:
         while len(self.waiting) > left:
