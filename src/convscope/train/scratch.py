@@ -31,7 +31,7 @@ Report = Callable[[str, int, int], None]
 
 def check_scratch(labelled: Labelled, recipe: Recipe) -> None:
     """Raise SettingError for images that show several classes (recipes train one class an image), and for a recipe
-    whose learning rate follows the validation error: here that is the error on the images to be judged.
+    whose learning rate follows the error on held-out images: of so few images none are held out.
     """
     if labelled.parts is not None:
         raise SettingError(
@@ -39,8 +39,8 @@ def check_scratch(labelled: Labelled, recipe: Recipe) -> None:
         )
     if recipe.schedule.kind == "plateau":
         raise SettingError(
-            f"recipe {recipe.name} lowers its learning rate by the error on the images that are to be judged; give it "
-            "a schedule that does not look at them, as with --set schedule.kind=cycle"
+            f"recipe {recipe.name} lowers its learning rate by the error on held-out images, and of so few images none "
+            "are held out; give it a schedule that needs none, as with --set schedule.kind=cycle"
         )
 
 
@@ -77,9 +77,10 @@ def with_steps(recipe: Recipe, images: int, most: int) -> Recipe:
 
 def _train_and_judge(prepared: Prepared, recipe: Recipe, fold: Fold, folder: Path, machine: Machine) -> Cell:
     labelled = prepared.labelled
-    splits = Splits(_part(labelled, fold.training), _part(labelled, fold.test), f"fold {fold.number}")
+    training = _part(labelled, fold.training)
+    splits = Splits(training, training, "the training images themselves: others are looked at once, at the end")
     trained = train(recipe, splits, folder, seed=prepared.ask.seed + fold.number, machine=machine)
-    found = evaluate(load_model(f"snapshot:{trained.last}"), splits.validation)
+    found = evaluate(load_model(f"snapshot:{trained.last}"), _part(labelled, fold.test))
     # All images were read before; those of the fold, in its order, are what was evaluated.
     scores = found.probabilities.astype(np.float64)
     order = [found.classes.index(name) for name in labelled.classes]
