@@ -28,11 +28,15 @@ Facts = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """Where a result lies; ``facts`` is the JSON file that is written last, ``asked`` all that decides the result."""
+    """Where a result lies; ``facts`` is the JSON file that is written last, ``asked`` all that decides the result.
+
+    ``files`` are the others that a result of this kind may have, so that none of an older one stays beside a new one.
+    """
 
     path: Path
     facts: str
     asked: Facts
+    files: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -40,7 +44,8 @@ class ResultFolder:
         return hashlib.sha256(json.dumps(self.asked, sort_keys=True).encode()).hexdigest()
 
     def is_finished(self, *, overwrite: bool) -> bool:
-        """Whether the folder holds this very result; raises SettingError if it holds another one."""
+        """Whether the folder holds this very result; raises SettingError if it holds another one, or is no folder."""
+        check_place(self.path, self.facts)
         try:
             written = json.loads((self.path / self.facts).read_text(encoding="utf-8"))["key"]
         except (FileNotFoundError, ValueError, KeyError, TypeError):
@@ -53,9 +58,10 @@ class ResultFolder:
         return bool(written == self.key)
 
     def begin(self) -> None:
-        """Make the folder, and take away the facts of a result that is about to be replaced."""
+        """Make the folder, and take away the facts and ``files`` of a result that is about to be replaced."""
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / self.facts).unlink(missing_ok=True)
+        for name in (self.facts, *self.files):
+            (self.path / name).unlink(missing_ok=True)
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all."""
@@ -81,6 +87,27 @@ class ResultFolder:
         spent = {stage: round(value, 3) for stage, value in seconds.items()}
         facts = {"key": self.key, **self.asked, **found, "seconds": spent, "made_with": _versions()}
         self.write(self.facts, (json.dumps(facts, indent=1, allow_nan=False) + "\n").encode())
+
+
+def check_place(path: Path, facts: str) -> None:
+    """Raise SettingError where no folder can be, and for one with the result of another command than has ``facts``."""
+    there = next((each for each in (path, *path.parents) if each.exists()), path)
+    if there.exists() and not there.is_dir():
+        raise SettingError(f"{there} is a file, and a result is a folder; choose another place with -o")
+    others = [each.name for each in sorted(path.glob("*.json")) if each.name != facts and _is_result(each)]
+    if others:
+        raise SettingError(
+            f"{path} holds the result of another command ({', '.join(others)}), and the files of the two would be "
+            "mixed up; choose another folder with -o"
+        )
+
+
+def _is_result(path: Path) -> bool:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(read, dict) and {"key", "made_with"} <= set(read)
 
 
 def _table(schema: pa.Schema, part: Mapping[str, Any]) -> pa.Table:
