@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from convscope.errors import SettingError
-from convscope.pipeline.transfer import CELLS, FACTS, FEATURES, Alternative, Place, from_scratch, transfer_to
+from convscope.pipeline.transfer import CELLS, FACTS, FEATURES, FILES, Alternative, Place, from_scratch, transfer_to
 from convscope.pipeline.transfer_cells import Cells
 from convscope.pipeline.transfer_report import percent, report_of, table_of
 from convscope.pipeline.transfer_rows import ClassRow, FoldRow, PredictionRow, ScoreRow, SummaryRow
@@ -217,11 +217,13 @@ def test_another_result_in_its_place(labelled: Labelled, made: tuple[Path, Trans
     # Features are shared: nothing new was written beside them.
     assert {path: path.stat().st_mtime_ns for path in shared.iterdir()} == kept
     assert not (tmp_path / "out" / FEATURES).exists()
-    asked = replace(ask, classifiers=("softmax",))
+    assert {path.name for path in place.output.iterdir() if path.is_file()} == {*FILES, FACTS}
+    asked = replace(ask, classifiers=("softmax",), protocol=replace(PROTOCOL, per_class=(3,)))
     again = transfer_to(model(), labelled, place, asked, overwrite=True)
     assert again is not None
     assert again.classifiers == ("softmax",)
     assert json.loads((tmp_path / "out" / FACTS).read_text())["settings"]["classifiers"] == ["softmax"]
+    assert not (tmp_path / "out" / "curve.png").exists()  # of one number of images there is no curve
 
 
 PROGRAM = """

@@ -37,6 +37,11 @@ from convscope.probes.transfer.transfer import Ask, Prepared, prepare, transfer_
 
 FACTS = "transfer.json"
 """Written last: a folder that has it is whole."""
+FILES = (
+    *("scores.csv", "summary.csv", "classes.csv", "predictions.parquet", "folds.parquet", "report.md"),
+    *("layers.png", "curve.png", "confusion.png", "confused.png"),
+)
+"""Of which a result may lack some pictures."""
 CELLS, FEATURES, NETWORKS = "cells", "features", "from-scratch"
 _FORMAT = 1
 
@@ -82,7 +87,7 @@ def transfer_to(
     """
     if alternative is not None:
         alternative.check(labelled)
-    folder = ResultFolder(place.output, FACTS, _asked(model, labelled, ask, alternative))
+    folder = ResultFolder(place.output, FACTS, _asked(model, labelled, ask, alternative), FILES)
     if folder.is_finished(overwrite=overwrite):
         return None
     started = time.perf_counter()
