@@ -105,6 +105,49 @@ def test_json_says_the_same_and_a_finished_folder_is_kept(run: Run, place: Path)
     assert facts(place / "again")["settings"]["threshold"] == 0.95
 
 
+def test_another_result_is_refused_before_anything_is_written(run: Run, place: Path) -> None:
+    assert run("first", "second", "-o", "whole", "--check", "0")[0] == 0
+    before = everything(place / "whole")
+    for words in (["within"], ["second", "first"], ["first", "second", "--seed", "1"]):
+        code, _, err = run(*words, "-o", "whole", "--check", "0")
+        assert code == 2
+        assert err.startswith("SettingError: whole holds a result (overlap.json) of another")
+    assert everything(place / "whole") == before
+
+
+def test_what_a_new_result_does_not_write_is_gone(run: Run, place: Path) -> None:
+    assert run("first", "second", "-o", "replaced", "--check", "4")[0] == 0
+    (place / "replaced" / "my own.txt").write_text("stays")
+    assert run("within", "-o", "replaced", "--check", "0", "--overwrite")[0] == 0
+    left = {path.relative_to(place / "replaced").as_posix() for path in everything(place / "replaced")}
+    files = {"pairs.parquet", "figure.png", "overlap.json", "exclude_first.jsonl", "my own.txt"}
+    assert left == files | {"views", "views/first", "views/first/views.npy", "views/first/digests.npy"}
+
+
+def test_overwrite_makes_the_same_result_again(run: Run, place: Path) -> None:
+    words = ["within", "-o", "repeated", "--check", "0"]
+    assert run(*words)[0] == 0
+    (place / "repeated" / "figure.png").unlink()
+    assert run(*words, "--overwrite")[0] == 0
+    assert (place / "repeated" / "figure.png").exists()
+
+
+def test_the_folder_of_another_command_and_a_file_are_refused(run: Run, place: Path) -> None:
+    (place / "other").mkdir()
+    (place / "other" / "transfer.json").write_text(json.dumps({"key": "a", "made_with": {}}))
+    (place / "file").write_text("something")
+    for output, message in (("other", "other holds the result of another command"), ("file", "file is a file")):
+        before = everything(place)
+        code, _, err = run("within", "-o", output, "--overwrite")
+        assert code == 2
+        assert err.startswith(f"SettingError: {message}")
+        assert everything(place) == before
+
+
+def everything(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
 def test_within_one_set_labels_that_differ_are_said(run: Run, place: Path) -> None:
     code, out, err = run("within", "-o", "alone", "--check", "0")
     assert (code, err) == (0, "")

@@ -16,15 +16,17 @@ from convscope.images import ImageSet
 from convscope.images.exclusion import write_exclusion
 from convscope.images.spread import spread
 from convscope.pipeline.overlap_rows import PairRow, exclusions, overlap_facts, pair_rows
-from convscope.pipeline.results import ResultFolder
+from convscope.pipeline.results import ResultFolder, check_place
 from convscope.probes.overlap.index import faiss_library
-from convscope.probes.overlap.overlap import Report, check_threshold, find_overlap, read_sets
+from convscope.probes.overlap.overlap import Report, check_threshold, digests_of, find_overlap, read_sets
 from convscope.probes.overlap.quality import check
-from convscope.probes.overlap.reading import Seen
-from convscope.probes.overlap.result import THRESHOLD, Overlap, Pair
+from convscope.probes.overlap.reading import forget
+from convscope.probes.overlap.result import SECOND, THRESHOLD, Overlap, Pair
 
 FACTS = "overlap.json"
 """Written last: a folder that has it is whole."""
+FILES = ("pairs.parquet", "exclude_first.jsonl", "exclude_second.jsonl", "figure.png", "quality.png")
+"""Of which a result may lack the second list, and the picture of its quality."""
 VIEWS = "views"
 """Sub-folder with what was read of the images, which a stopped or changed run goes on with."""
 SHOWN = 12
@@ -63,10 +65,11 @@ def overlap_sets(
     path = Path(output)
     started = time.perf_counter()
     sets = [first] if second is None else [first, second]
-    seen = read_sets(sets, path / VIEWS, threads, report)
-    folder = ResultFolder(path, FACTS, _asked(seen, ask))
-    if folder.is_finished(overwrite=overwrite):
+    check_place(path, FACTS)
+    if not overwrite and _is_finished(path, sets, ask, threads, report):
         return path
+    seen = read_sets(sets, path / VIEWS, threads, report)
+    folder = ResultFolder(path, FACTS, _asked(sets, [each.digest for each in seen], ask), FILES)
     read = time.perf_counter()
     found = find_overlap(seen[0], seen[1] if second is not None else None, ask.threshold, threads, report)
     searched = time.perf_counter()
@@ -74,6 +77,8 @@ def overlap_sets(
     measured = check(first, seen[0].views, ask.check, ask.seed, workers=threads) if ask.check else None
     report("check", 1, 1)
     folder.begin()
+    if second is None:
+        forget(path / VIEWS / SECOND)
     folder.write_rows("pairs.parquet", PairRow, pair_rows(found))
     for which in found.excluded:
         folder.write(f"exclude_{which}.jsonl", write_exclusion(exclusions(found, which)))
@@ -85,10 +90,17 @@ def overlap_sets(
     return path
 
 
-def _asked(seen: Sequence[Seen], ask: OverlapAsk) -> dict[str, Any]:
+def _is_finished(path: Path, sets: Sequence[ImageSet], ask: OverlapAsk, threads: int, report: Report) -> bool:
+    """As ``ResultFolder.is_finished``: of a result that is there, nothing is changed before it may be replaced."""
+    if not (path / FACTS).exists():
+        return False
+    return ResultFolder(path, FACTS, _asked(sets, digests_of(sets, threads, report), ask)).is_finished(overwrite=False)
+
+
+def _asked(sets: Sequence[ImageSet], digests: Sequence[str], ask: OverlapAsk) -> dict[str, Any]:
     """All that decides the result, for the record and to recognise it."""
-    sets = [{"name": each.images.name, "count": len(each.images), "digest": each.digest} for each in seen]
-    return {"format": _FORMAT, "sets": sets, "settings": asdict(ask)}
+    each = [{"name": s.name, "count": len(s), "digest": digest} for s, digest in zip(sets, digests, strict=True)]
+    return {"format": _FORMAT, "sets": each, "settings": asdict(ask)}
 
 
 def _title(found: Overlap) -> str:

@@ -11,7 +11,7 @@ from convscope.errors import ImageError
 from convscope.images import ImageSet
 from convscope.images.pixels import Pixels
 from convscope.probes.overlap import reading
-from convscope.probes.overlap.reading import read_set
+from convscope.probes.overlap.reading import forget, read_contents, read_set
 from convscope.probes.overlap.view import SIDE, grey_view
 from tests.probes.overlap.make import scene, write
 
@@ -64,6 +64,27 @@ def test_files_that_do_not_fit_are_made_anew(folder: Path, damage: bytes | None)
     else:
         (kept / "views.npy").write_bytes(damage)
     np.testing.assert_array_equal(read_set(images, kept).views, expected)
+
+
+def test_contents_alone_are_the_same_and_leave_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "TOGETHER", 3)
+    images, said = ImageSet.open(folder / "images"), list[tuple[int, int]]()
+    before = set(folder.rglob("*"))
+    assert read_contents(images, report=lambda *words: said.append(words)) == read_set(images).contents
+    assert said == [(3, 7), (6, 7), (7, 7)]
+    assert set(folder.rglob("*")) == before
+
+
+def test_what_was_kept_is_forgotten_and_nothing_else(folder: Path) -> None:
+    kept = folder / "kept"
+    read_set(ImageSet.open(folder / "images"), kept)
+    (kept / "other").write_text("stays")
+    forget(kept)
+    assert [path.name for path in kept.iterdir()] == ["other"]
+    (kept / "other").unlink()
+    for _ in range(2):
+        forget(kept)
+        assert not kept.exists()
 
 
 def test_an_image_of_a_data_set_is_known_by_its_pixels() -> None:

@@ -9,7 +9,7 @@ each candidate; images with the same content, in any case.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from convscope.images import ImageSet
 from convscope.probes.overlap.identical import identical_pairs
 from convscope.probes.overlap.index import faiss_library
 from convscope.probes.overlap.match import Matches, match
-from convscope.probes.overlap.reading import Seen, read_set
+from convscope.probes.overlap.reading import Seen, read_contents, read_set
 from convscope.probes.overlap.result import FIRST, NEAR_MISS, SECOND, THRESHOLD, Overlap, Pair, SetFacts
 from convscope.probes.overlap.sampling import STEPS
 from convscope.probes.overlap.view import is_flat
@@ -58,12 +58,19 @@ def check_threshold(threshold: float) -> None:
         raise SettingError(f"a threshold of {threshold:g}; expected 0.6 to 1, the correlation of edges of a pair")
 
 
-def read_sets(sets: list[ImageSet], folder: Path, workers: int, report: Report) -> list[Seen]:
+def read_sets(sets: Sequence[ImageSet], folder: Path, workers: int, report: Report) -> list[Seen]:
     """The sets, their views kept in a sub-folder each, so that a stopped run goes on."""
-    names = (FIRST, SECOND)
     return [
         read_set(images, folder / name, workers=workers, report=partial(report, f"read {name}"))
-        for name, images in zip(names, sets, strict=False)
+        for name, images in zip((FIRST, SECOND), sets, strict=False)
+    ]
+
+
+def digests_of(sets: Sequence[ImageSet], workers: int, report: Report) -> list[str]:
+    """The digests that ``read_sets`` would find; nothing is decoded or written."""
+    return [
+        images.digest_from(read_contents(images, workers=workers, report=partial(report, f"read {name}")))
+        for name, images in zip((FIRST, SECOND), sets, strict=False)
     ]
 
 

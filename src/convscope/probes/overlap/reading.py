@@ -19,6 +19,8 @@ from convscope.probes.overlap.view import SIDE, Views, grey_view
 
 TOGETHER = 1024
 """Images after which what was read is put on the disk."""
+FILES = ("views.npy", "digests.npy")
+"""What is kept of a set."""
 _DIGEST = 32
 """Bytes of a SHA-256."""
 
@@ -53,7 +55,7 @@ def read_set(
     views, digests = _kept(folder, len(images))
     contents, skipped = list[str](), dict[int, str]()
 
-    def look(index: int) -> tuple[str, Views | str | None]:
+    def look(index: int) -> LookedAt:
         content, decode = images.content(index)
         if _raw(content) == bytes(digests[index]) != bytes(_DIGEST):
             return content, None
@@ -71,16 +73,33 @@ def read_set(
     return Seen(images, views, tuple(contents), skipped)
 
 
-Looked = list[tuple[str, Views | str | None]]
+def read_contents(
+    images: ImageSet, *, workers: int = 2, report: Callable[[int, int], None] = lambda _done, _total: None
+) -> tuple[str, ...]:
+    """``Seen.contents`` alone: nothing is decoded that has bytes, and nothing is kept."""
+    contents = list[str]()
+
+    def look(index: int) -> LookedAt:
+        return images.content(index)[0], None
+
+    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="hash") as pool:
+        for _, some in _ahead(pool, look, len(images)):
+            contents += [content for content, _ in some]
+            report(len(contents), len(images))
+    return tuple(contents)
+
+
+LookedAt = tuple[str, Views | str | None]
+"""The content of an image, and its view, or why there is none, or None where it need not be looked at."""
 
 
 def _ahead(
-    pool: ThreadPoolExecutor, look: Callable[[int], tuple[str, Views | str | None]], count: int
-) -> Iterator[tuple[int, Looked]]:
+    pool: ThreadPoolExecutor, look: Callable[[int], LookedAt], count: int
+) -> Iterator[tuple[int, list[LookedAt]]]:
     """What is seen of all images, some at a time, the next being read meanwhile."""
     starts = iter(range(0, count, TOGETHER))
 
-    def submit(start: int) -> tuple[int, list[Future[tuple[str, Views | str | None]]]]:
+    def submit(start: int) -> tuple[int, list[Future[LookedAt]]]:
         return start, [pool.submit(look, index) for index in range(start, min(start + TOGETHER, count))]
 
     waiting = deque(submit(start) for start in islice(starts, 2))
@@ -90,7 +109,7 @@ def _ahead(
         waiting.extend(submit(start) for start in islice(starts, 1))
 
 
-def _keep(start: int, some: Looked, views: Views, digests: NDArray[np.uint8]) -> None:
+def _keep(start: int, some: list[LookedAt], views: Views, digests: NDArray[np.uint8]) -> None:
     """Views first, and on the disk before the digests that vouch for them."""
     new = [(start + at, content, view) for at, (content, view) in enumerate(some) if view is not None]
     for index, _, view in new:
@@ -108,7 +127,7 @@ def _raw(content: str) -> bytes:
 
 def _kept(folder: Path | None, count: int) -> tuple[Views, NDArray[np.uint8]]:
     """Arrays for the views and digests of so many images: in memory, or in files, new where those there do not fit."""
-    shapes = {"views.npy": (count, SIDE, SIDE), "digests.npy": (count, _DIGEST)}
+    shapes = dict(zip(FILES, ((count, SIDE, SIDE), (count, _DIGEST)), strict=True))
     if folder is None:
         views, digests = (np.zeros(shape, np.uint8) for shape in shapes.values())
         return views, digests
@@ -118,6 +137,14 @@ def _kept(folder: Path | None, count: int) -> tuple[Views, NDArray[np.uint8]]:
             open_memmap(folder / name, "w+", np.uint8, shape).flush()
     views, digests = (open_memmap(folder / name, "r+") for name in shapes)
     return views, digests
+
+
+def forget(folder: Path) -> None:
+    """Remove what ``read_set`` kept in a folder, and the folder, if that was all."""
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _fits(path: Path, shape: tuple[int, ...]) -> bool:
