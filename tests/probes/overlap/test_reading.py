@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ from convscope.errors import ImageError
 from convscope.images import ImageSet
 from convscope.images.pixels import Pixels
 from convscope.probes.overlap import reading
-from convscope.probes.overlap.reading import forget, read_contents, read_set
+from convscope.probes.overlap.reading import FILES, forget, read_contents, read_set
 from convscope.probes.overlap.view import SIDE, grey_view
 from tests.probes.overlap.make import scene, write
 
@@ -85,6 +88,47 @@ def test_what_was_kept_is_forgotten_and_nothing_else(folder: Path) -> None:
     for _ in range(2):
         forget(kept)
         assert not kept.exists()
+
+
+@pytest.mark.parametrize("call", [True, False])
+def test_all_of_a_file_lies_on_the_disk(folder: Path, monkeypatch: pytest.MonkeyPatch, call: bool) -> None:
+    if not call:
+        monkeypatch.delattr(os, "posix_fallocate")
+    kept, images = folder / "kept", ImageSet.open(folder / "images").select([0] * 3000)
+    expected = read_set(images, kept).views.copy()
+    for name in FILES:
+        assert_no_holes(kept / name)
+    (kept / FILES[0]).unlink()
+    hollow = np.lib.format.open_memmap(kept / FILES[0], "w+", np.uint8, expected.shape)
+    hollow[0] = 77
+    hollow.flush()
+    again = read_set(images, kept).views  # it fits, but its pages could not be written on a full disk
+    assert_no_holes(kept / FILES[0])
+    assert (again[0] == 77).all()
+    assert not again[1:].any()
+
+
+def assert_no_holes(path: Path) -> None:
+    assert path.stat().st_blocks * 512 >= path.stat().st_size
+
+
+PROGRAM = """
+import resource, sys
+from pathlib import Path
+from convscope.images import ImageSet
+from convscope.probes.overlap.reading import read_set
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+read_set(ImageSet.open(sys.argv[1]).select([0] * 3000), Path(sys.argv[2]))
+"""
+
+
+def test_a_disk_without_room_is_said_and_left_as_it_was(folder: Path) -> None:
+    words = [sys.executable, "-c", PROGRAM, str(folder / "images"), str(folder / "kept")]
+    said = subprocess.run(words, env={"PYTHONPATH": "src"}, capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    message = f"SettingError: what is read of 3,000 images takes 3.2 MB in {folder / 'kept'}, which cannot be had"
+    assert message in said.stderr.splitlines()[-1]
+    assert not (folder / "kept" / FILES[0]).exists()
 
 
 def test_an_image_of_a_data_set_is_known_by_its_pixels() -> None:

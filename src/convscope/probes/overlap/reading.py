@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +14,8 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from convscope.errors import ImageError
+from convscope.atomic import replacing
+from convscope.errors import ImageError, SettingError
 from convscope.images import ImageSet
 from convscope.probes.overlap.view import SIDE, Views, grey_view
 
@@ -23,6 +25,7 @@ FILES = ("views.npy", "digests.npy")
 """What is kept of a set."""
 _DIGEST = 32
 """Bytes of a SHA-256."""
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ def read_set(
     """Read every image; one that cannot be read is skipped with its reason.
 
     Views are kept in ``folder`` by the digest of their content: whatever is found there under the same digest is not
-    decoded again, and anything else there is replaced. At 1056 bytes for each image, a million take 1 GB, on the disk.
+    decoded again, and anything else there is replaced. At 1056 bytes for each image, a million take 1 GB, on the disk;
+    raises SettingError where they cannot be had.
     """
     views, digests = _kept(folder, len(images))
     contents, skipped = list[str](), dict[int, str]()
@@ -131,12 +135,47 @@ def _kept(folder: Path | None, count: int) -> tuple[Views, NDArray[np.uint8]]:
     if folder is None:
         views, digests = (np.zeros(shape, np.uint8) for shape in shapes.values())
         return views, digests
-    folder.mkdir(parents=True, exist_ok=True)
-    if not all(_fits(folder / name, shape) for name, shape in shapes.items()):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        fit = all(_fits(folder / name, shape) for name, shape in shapes.items())
         for name, shape in reversed(shapes.items()):
-            open_memmap(folder / name, "w+", np.uint8, shape).flush()
-    views, digests = (open_memmap(folder / name, "r+") for name in shapes)
+            _reserve(folder / name, shape, new=not fit)
+        views, digests = (open_memmap(folder / name, "r+") for name in shapes)
+    except OSError as error:
+        need = count * (SIDE * SIDE + _DIGEST) / 1e6
+        raise SettingError(
+            f"what is read of {count:,} images takes {need:,.1f} MB in {folder}, which cannot be had there: "
+            f"{error.strerror or error}. Make room, or choose another disk with -o"
+        ) from error
     return views, digests
+
+
+def _reserve(path: Path, shape: tuple[int, ...], *, new: bool) -> None:
+    """Make a file of zeros if it is ``new``, and have all of it on the disk.
+
+    A disk that is full when a page of a mapped file is written kills the process without a word (SIGBUS).
+    """
+    if not new:
+        _fill(path)
+        return
+    path.unlink(missing_ok=True)  # else the old one and the new one had to fit beside each other
+    with replacing(path) as temporary:
+        open_memmap(temporary, "w+", np.uint8, shape).flush()
+        _fill(temporary)
+
+
+def _fill(path: Path) -> None:
+    """Give the holes of a file their place on the disk; where the system cannot, copy it over itself."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+            return
+        for start in range(0, size, _BLOCK):
+            file.seek(start)
+            content = file.read(_BLOCK)
+            file.seek(start)
+            file.write(content)
 
 
 def forget(folder: Path) -> None:
