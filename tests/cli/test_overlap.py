@@ -151,7 +151,8 @@ def everything(folder: Path) -> dict[Path, int]:
 def test_within_one_set_labels_that_differ_are_said(run: Run, place: Path) -> None:
     code, out, err = run("within", "-o", "alone", "--check", "0")
     assert (code, err) == (0, "")
-    assert "1 images of the first set to leave out" in out
+    assert "1 image of the first set to leave out" in out
+    assert out.startswith("1 pair of near-duplicates, 1 of them identical; ")
     assert "labels differ: a/1.png (a) and b/1.png (b)" in out
     (listed,) = read_exclusion(place / "alone" / "exclude_first.jsonl")
     assert (listed.image, listed.partner, listed.reason) == ("b/1.png", "a/1.png", "identical")

@@ -6,12 +6,15 @@ import io
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from convscope.figures.ink import LINE_COLOURS
 from convscope.figures.overlap import Section, Shown, pairs_png
 from convscope.figures.overlap_quality import quality_png
+from convscope.images import ImageSet
+from convscope.pipeline.overlap import SHOWN, _sections
 from convscope.probes.overlap.quality import Quality
 from convscope.probes.overlap.result import SECOND, Overlap, Pair, SetFacts
 
@@ -56,6 +59,16 @@ def test_the_frame_is_on_the_larger_picture_where_the_box_is() -> None:
     assert abs(marked_rows.min() - (rows.min() + rows.max()) / 2) < 4
     assert abs(marked_columns.min() - columns.min()) < 4
     assert abs(marked_columns.max() - columns.max()) < 4
+
+
+@pytest.mark.parametrize(("count", "sections"), [(SHOWN, 2), (SHOWN + 1, 3)])
+def test_pairs_above_the_threshold_are_not_shown_twice_where_all_are(count: int, sections: int) -> None:
+    pairs = tuple(replace(PAIR, edges=1 - number / 1000) for number in range(count))
+    made = _sections(replace(FOUND, pairs=pairs), [ImageSet.open([LIGHT])])
+    assert len(made) == sections
+    assert [shown.pair for shown in made[0].shown][:: SHOWN - 1] == [pairs[0], pairs[-1]]
+    if sections == 3:
+        assert [shown.pair for shown in made[1].shown] == list(pairs[:-13:-1])
 
 
 def test_quality_is_drawn_also_where_nothing_was_found() -> None:

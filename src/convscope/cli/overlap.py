@@ -72,13 +72,14 @@ _TOLD = ("pairs", "identical", "near_misses", "left_out", "groups", "conflicts",
 
 def _say(folder: Path, facts: dict[str, Any]) -> None:
     from convscope.cli.screen import out
+    from convscope.probes.overlap.result import number
 
     said = [
-        f"{facts['pairs']} pairs of near-duplicates, {facts['identical']} of them identical; "
+        f"{number(facts['pairs'], 'pair')} of near-duplicates, {facts['identical']} of them identical; "
         f"{facts['near_misses']} just below the threshold: {folder / 'figure.png'}"
     ]
     said += [
-        f"{count} images of the {which} set to leave out: {folder / f'exclude_{which}.jsonl'}"
+        f"{number(count, 'image')} of the {which} set to leave out: {folder / f'exclude_{which}.jsonl'}"
         for which, count in facts["left_out"].items()
     ]
     said += [f"labels differ: {_labelled(each)}" for each in facts["conflicts"]]
@@ -95,8 +96,10 @@ def _labelled(conflict: dict[str, Any]) -> str:
 
 
 def _quality(quality: dict[str, Any]) -> str:
+    from convscope.probes.overlap.result import number
+
     precision = "none found" if quality["precision"] is None else f"precision {quality['precision']:.1%}"
     return (
-        f"changed copies of {quality['photographs']} images among {quality['among']}: {precision}, recall "
+        f"changed copies of {number(quality['photographs'], 'image')} among {quality['among']}: {precision}, recall "
         f"{quality['recall']:.1%}"
     )

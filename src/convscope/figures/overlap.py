@@ -15,7 +15,7 @@ from PIL import Image
 from convscope.display import Picture, to_rgb
 from convscope.figures.ink import FAINT, INK, LINE_COLOURS, PAPER, new_figure, png, short
 from convscope.images.pixels import Pixels
-from convscope.probes.overlap.result import FIRST, SECOND, FractionBox, Overlap, Pair
+from convscope.probes.overlap.result import FIRST, SECOND, FractionBox, Overlap, Pair, number
 
 _COLUMNS = 4
 _CELL, _ROW = 3.1, 2.25
@@ -65,7 +65,7 @@ def _heading(figure: Figure, found: Overlap, title: str) -> None:
     lines = (
         (title, 13, INK),
         (
-            f"{len(found.pairs)} pairs of near-duplicates, {sum(p.identical for p in found.pairs)} of them "
+            f"{number(len(found.pairs), 'pair')} of near-duplicates, {sum(p.identical for p in found.pairs)} of them "
             f"identical; {within}",
             9,
             FAINT,

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from convscope.figures.ink import FAINT, INK, LINE_COLOURS, new_figure, png
 from convscope.probes.overlap.quality import Quality
+from convscope.probes.overlap.result import number
 
 _LOWEST = 0.7
 """The left end of the curves."""
@@ -19,7 +20,7 @@ def quality_png(measured: Quality, threshold: float) -> bytes:
     figure.text(
         0.03,
         0.895,
-        f"{measured.photographs} images with {len(measured.kinds)} changes each, among {measured.among} images; "
+        f"{number(measured.photographs, 'image')} with {len(measured.kinds)} changes each, among {measured.among}; "
         "finding any other image counts as wrong",
         fontsize=9,
         color=FAINT,

@@ -21,7 +21,7 @@ from convscope.probes.overlap.index import faiss_library
 from convscope.probes.overlap.overlap import Report, check_threshold, digests_of, find_overlap, read_sets
 from convscope.probes.overlap.quality import check
 from convscope.probes.overlap.reading import forget
-from convscope.probes.overlap.result import SECOND, THRESHOLD, Overlap, Pair
+from convscope.probes.overlap.result import SECOND, THRESHOLD, Overlap, Pair, number
 
 FACTS = "overlap.json"
 """Written last: a folder that has it is whole."""
@@ -104,17 +104,20 @@ def _asked(sets: Sequence[ImageSet], digests: Sequence[str], ask: OverlapAsk) ->
 
 
 def _title(found: Overlap) -> str:
-    sizes = [f"{each.name} ({len(each)} images)" for each in (found.first, found.second) if each is not None]
+    sizes = [f"{each.name} ({number(len(each), 'image')})" for each in (found.first, found.second) if each is not None]
     return " and ".join(sizes) if found.second is not None else f"within {sizes[0]}"
 
 
 def _sections(found: Overlap, sets: Sequence[ImageSet]) -> list[Section]:
-    """Pairs evenly from the surest to the least sure; and apart, those nearest the threshold on either side."""
+    """Pairs evenly from the surest to the least sure; and apart, those nearest the threshold on either side.
+
+    Those above it not again, where all pairs are shown already.
+    """
     compared = [pair for pair in found.pairs if not pair.identical]
-    least = compared[-SHOWN:]
+    above = f"just above the threshold of {found.threshold:g}", compared[: -SHOWN - 1 : -1], len(compared)
     chosen: list[tuple[str, Sequence[Pair], int]] = [
         ("near-duplicates, from the surest on", _spread(found.pairs), len(found.pairs)),
-        (f"just above the threshold of {found.threshold:g}", least[::-1], len(compared)),
+        *([above] if len(found.pairs) > SHOWN else []),
         ("just below it, and not taken for near-duplicates", found.near_misses[:SHOWN], len(found.near_misses)),
     ]
     return [Section(title, total, _shown(pairs, sets[0], sets[-1])) for title, pairs, total in chosen]

@@ -12,7 +12,7 @@ from convscope.atlas.schema import column
 from convscope.images.exclusion import Excluded
 from convscope.pipeline.results import skips_facts
 from convscope.probes.overlap.quality import WANTED, Quality
-from convscope.probes.overlap.result import FIRST, Overlap, Pair, SetFacts
+from convscope.probes.overlap.result import FIRST, Overlap, Pair, SetFacts, number
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _advice(found: Overlap, measured: Quality | None) -> Iterator[str]:
     if lowest is not None:
         instead = f"--threshold {lowest:.3f} reaches it, at a recall of {measured.recall(lowest):.1%}"
     yield (
-        f"of what the changed copies of {measured.photographs} images of {found.first.name} found at "
+        f"of what the changed copies of {number(measured.photographs, 'image')} of {found.first.name} found at "
         f"{found.threshold:g}, {1 - precision:.1%} is another image (or a duplicate in the set): images here look too "
         f"much alike for a precision of {WANTED:g}; {instead}"
     )

@@ -141,6 +141,11 @@ class Overlap:
         return tuple(pair for pair in pairs if labels[pair.first] != labels[pair.second])
 
 
+def number(count: int, what: str) -> str:
+    """As in ``1 pair`` or ``2 pairs``."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def _surest(ends: Iterable[tuple[int, Pair]]) -> tuple[tuple[int, Pair], ...]:
     found: dict[int, Pair] = {}
     for image, pair in ends:  # pairs come surest first
