@@ -19,6 +19,14 @@ def test_the_shipped_ones() -> None:
         assert found.note.strip()
 
 
+@pytest.mark.parametrize("name", shipped_protocols())
+def test_notes_state_no_number_that_an_option_changes(name: str) -> None:
+    """The report prints the note beside what was in fact done."""
+    found = load_protocol(name)
+    words = {word.strip(".,:;()").lower() for word in found.note.split()}
+    assert not words & {*map(str, (*found.per_class, found.test, found.folds)), "five"}
+
+
 def test_those_of_the_paper() -> None:
     """Zeiler & Fergus 2013, section 5.2."""
     first, second, voc = (load_protocol(name) for name in ("caltech-101", "caltech-256", "voc-2012"))
