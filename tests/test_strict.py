@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convscope.strict import Reader
+from convscope.strict import Reader, parsed_toml
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,9 @@ def test_only_fields_with_a_default_may_be_left_out_and_only_if_allowed() -> Non
         ({"rate": "1"}, r"^f.rate: expected float, found str \('1'\)"),
         ({"rate": True}, r"^f.rate: expected float, found bool"),
         ({"on": 1}, r"^f.on: expected bool, found int"),
+        ({"rate": float("nan")}, r"^f.rate: expected a finite number, found nan"),
+        ({"rate": 10**400}, r"^f.rate: expected float of at most 64 bits, found one of 1329 bits"),
+        ({"on": 10**5000}, r"^f.on: expected bool, found int \('…'\)"),
         ({"inner": []}, r"^f.inner: expected dict, found list"),
         ({"inner": {"size": True}}, r"^f.inner.size: expected int, found bool"),
         ({"parts": [{"size": 1}, 3]}, r"^f.parts\[1\]: expected dict, found int"),
@@ -71,6 +74,20 @@ def test_only_fields_with_a_default_may_be_left_out_and_only_if_allowed() -> Non
 def test_anything_else_is_refused_with_its_place(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LENIENT.decode(Outer, WHOLE | change, "f")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a = [3", "^x is not TOML: "),
+        ("a = " + "[" * 5000 + "]" * 5000, "^x is not TOML: it is nested too deeply"),
+        ("a = " + "1" * 5000, "^x is not TOML: it has a number of too many digits"),
+    ],
+)
+def test_what_is_no_toml(text: str, message: str) -> None:
+    assert parsed_toml("a = [3]", "x", ValueError) == {"a": [3]}
+    with pytest.raises(KeyError, match=message[1:]):
+        parsed_toml(text, "x", KeyError)
 
 
 JSON = st.recursive(

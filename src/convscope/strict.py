@@ -6,12 +6,27 @@ The declared types are the whole vocabulary: ``str``, ``int``, ``float``, ``bool
 
 from __future__ import annotations
 
+import math
+import tomllib
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+_BITS = 64
+
+
+def parsed_toml(text: str, name: str, refuse: Callable[[str], Exception]) -> dict[str, Any]:
+    """A TOML document; ``refuse`` makes an error of a message, which begins with ``name``."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise refuse(f"{name} is not TOML: {error}") from error
+    except RecursionError as error:
+        raise refuse(f"{name} is not TOML: it is nested too deeply") from error
+    except ValueError as error:  # Python turns no more than some thousand digits into a number
+        raise refuse(f"{name} is not TOML: it has a number of too many digits") from error
 
 
 @dataclass(frozen=True)
@@ -41,9 +56,19 @@ class Reader:
                 self._key(arguments[0], k, where): self._decode(arguments[1], v, f"{where}.{k}")
                 for k, v in pairs.items()
             }
-        if kind is float and type(value) is int:
-            return float(value)
+        if kind in (int, float) and type(value) in (int, float):
+            return self._number(kind, value, where)
         return self._expect(kind, value, where)
+
+    def _number(self, kind: type, value: Any, where: str) -> Any:
+        """Neither what JSON cannot write again (NaN), nor whole numbers so large that they cannot be printed."""
+        if type(value) is int and value.bit_length() > _BITS:
+            raise self.refuse(
+                f"{where}: expected {kind.__name__} of at most {_BITS} bits, found one of {value.bit_length()} bits."
+            )
+        if not math.isfinite(value):
+            raise self.refuse(f"{where}: expected a finite number, found {value}.")
+        return float(value) if kind is float else self._expect(kind, value, where)
 
     def _dataclass(self, kind: Any, value: Any, where: str) -> Any:
         given = self._expect(dict, value, where)
@@ -66,9 +91,16 @@ class Reader:
     def _expect(self, kind: type, value: Any, where: str) -> Any:
         # type() and not isinstance(): true is an int in Python, but not in a file.
         if type(value) is not kind:
-            raise self.refuse(f"{where}: expected {kind.__name__}, found {type(value).__name__} ({str(value)[:40]!r}).")
+            raise self.refuse(f"{where}: expected {kind.__name__}, found {type(value).__name__} ({_shown(value)!r}).")
         return value
 
 
 def _has_default(field: Field[Any]) -> bool:
     return field.default is not MISSING or field.default_factory is not MISSING
+
+
+def _shown(value: object) -> str:
+    try:
+        return str(value)[:40]
+    except (ValueError, RecursionError):  # too many digits, or too deep
+        return "…"

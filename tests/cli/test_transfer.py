@@ -160,6 +160,7 @@ def test_a_mistake_is_one_line(run: Run, place: Path, words: list[str], message:
     [
         (["--per-class", "3.5"], "write whole numbers, as in 15,30"),
         (["--per-class", ","], "write whole numbers, as in 15,30"),
+        (["--per-class", "3," + "1" * 5000], "has 5000 digits; a number of images has at most 9"),
         (["--folds", "0"], "--folds"),
         (["--memory", "nan"], "--memory"),
         (["--memory", "inf"], "--memory"),

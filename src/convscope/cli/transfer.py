@@ -23,6 +23,8 @@ from convscope.cli.options import (
     split,
 )
 
+_DIGITS = 9
+
 
 def _protocols(incomplete: str) -> list[str]:
     from convscope.probes.transfer.protocol import shipped_protocols
@@ -175,4 +177,6 @@ def numbers(text: str | None) -> tuple[int, ...]:
     parts = split(text) or []
     if (text is not None and not parts) or not all(part.isascii() and part.isdigit() for part in parts):
         raise typer.BadParameter(f"{text!r}: write whole numbers, as in 15,30")
+    if long := next((part for part in parts if len(part) > _DIGITS), None):
+        raise typer.BadParameter(f"{long[:20]}… has {len(long)} digits; a number of images has at most {_DIGITS}")
     return tuple(map(int, parts))

@@ -11,7 +11,7 @@ from typing import Any
 
 from convscope.errors import SettingError
 from convscope.models.spec import unknown
-from convscope.strict import Reader
+from convscope.strict import Reader, parsed_toml
 from convscope.train.recipe import Recipe
 
 _FOLDER = files("convscope.train") / "recipes"
@@ -27,7 +27,7 @@ def load_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> R
 
     ``changes`` replaces single values by their dotted name: ``{"optimiser.rate": 0.02}``.
     """
-    described = {"name": Path(name).stem, **_parsed(_text(name), str(name))}
+    described = {"name": Path(name).stem, **parsed_toml(_text(name), f"recipe {name}", SettingError)}
     for place, value in (changes or {}).items():
         _set(described, place, value)
     return Reader(SettingError, optional=True).decode(Recipe, described, f"recipe {name}")
@@ -46,6 +46,8 @@ def _assignment(text: str) -> tuple[str, Any]:
         return place, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return place, value
+    except (ValueError, RecursionError) as error:
+        raise SettingError(f"the value of {place} has too many digits, or is nested too deeply") from error
 
 
 def _text(name: str | Path) -> str:
@@ -58,13 +60,6 @@ def _text(name: str | Path) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"recipe {path} cannot be read: {error}") from error
-
-
-def _parsed(text: str, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"recipe {name} is not TOML: {error}") from error
 
 
 def _set(described: dict[str, Any], place: str, value: Any) -> None:

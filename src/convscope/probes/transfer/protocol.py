@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from convscope.errors import SettingError
 from convscope.probes.transfer.metrics import METRICS
-from convscope.strict import Reader
+from convscope.strict import Reader, parsed_toml
 
 _FOLDER = files("convscope.probes.transfer") / "protocols"
 LAYOUTS = ("folders", "voc")
@@ -77,10 +76,7 @@ def shipped_protocols() -> tuple[str, ...]:
 
 def load_protocol(name: str | Path) -> Protocol:
     """A shipped protocol by its name, or one from a TOML file; raises SettingError."""
-    try:
-        described = tomllib.loads(_text(name))
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"protocol {name} is not TOML: {error}") from error
+    described = parsed_toml(_text(name), f"protocol {name}", SettingError)
     return Reader(SettingError, optional=True).decode(
         Protocol, {"name": Path(name).stem, **described}, f"protocol {name}"
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from convscope.errors import SettingError
-from convscope.strict import Reader
+from convscope.strict import Reader, parsed_toml
 from convscope.train.ablation.curves import CURVES
 from convscope.train.ablation.measures import MEASURES
 from convscope.train.ablation.plan import Plan
@@ -23,19 +21,12 @@ def shipped_plans() -> tuple[str, ...]:
 
 def load_plan(name: str | Path) -> Plan:
     """A shipped plan by its name, or one from a TOML file; raises SettingError."""
-    described = _parsed(name)
+    described = {"name": Path(name).stem, **parsed_toml(_text(name), f"plan {name}", SettingError)}
     plan = Reader(SettingError, optional=True).decode(Plan, described, f"plan {name}")
     for what, asked, known in (("measures", plan.measures, MEASURES), ("curves", plan.curves, CURVES)):
         if strange := sorted({*asked} - {*known}):
             raise SettingError(f"plan {name}: no {what} {', '.join(strange)}; there are {', '.join(known)}")
     return plan
-
-
-def _parsed(name: str | Path) -> dict[str, Any]:
-    try:
-        return {"name": Path(name).stem, **tomllib.loads(_text(name))}
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"plan {name} is not TOML: {error}") from error
 
 
 def _text(name: str | Path) -> str:
