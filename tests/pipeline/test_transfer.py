@@ -26,7 +26,7 @@ from convscope.probes.transfer.labelled import Labelled, open_labelled
 from convscope.probes.transfer.protocol import Protocol, Published
 from convscope.probes.transfer.result import SCRATCH, Cell, Transfer
 from convscope.probes.transfer.transfer import Ask, Prepared, prepare
-from tests.probes.transfer.make import LAYERS, model, write_folders, write_voc
+from tests.probes.transfer.make import FEEDING, LAYERS, model, write_folders, write_voc
 
 PROTOCOL = Protocol(
     "small",
@@ -297,7 +297,7 @@ def test_a_recipe_that_is_none() -> None:
 
 
 def test_cells_are_kept_by_all_that_decides_them(labelled: Labelled, tmp_path: Path) -> None:
-    prepared = prepare(labelled, ASK, 1, lambda *_: None)
+    prepared = prepare(labelled, ASK, FEEDING, 1, lambda *_: None)
     fold = prepared.folds[0]
     (cell,) = stand_in(replace(prepared, folds=(fold,)), tmp_path, lambda *_: None)
     made: list[str] = []

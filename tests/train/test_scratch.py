@@ -22,6 +22,7 @@ from convscope.probes.transfer.transfer import Ask, Prepared, prepare
 from convscope.train.recipe import Recipe
 from convscope.train.run import Machine
 from convscope.train.scratch import check_scratch, scratch_cells, with_steps
+from tests.probes.transfer.make import FEEDING
 from tests.train.make import CLASSES, draw, tiny
 
 ASK = Ask(Protocol("p", per_class=(2, 6), test=3, folds=1))
@@ -31,7 +32,7 @@ RECIPE = tiny(epochs=2)
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     labelled = open_labelled(draw(tmp_path_factory.mktemp("data") / "stripes", 10), ASK.protocol)
-    return prepare(labelled, ASK, 1, lambda *_: None)
+    return prepare(labelled, ASK, FEEDING, 1, lambda *_: None)
 
 
 def make_now(name: str, fold: Fold, make: object) -> Cell:

@@ -89,7 +89,7 @@ class ImageSet:
             pixels = self._pixels(content)
         except ImageError as error:
             return f"unreadable: {error}", partial(_refuse, error)
-        return _hashed(pixels), lambda: pixels
+        return hashed(pixels), lambda: pixels
 
     def read(self, index: int) -> Pixels:
         """Image ``index`` as uint8 [height, width, channels]: 1 channel for grey, 3 for colour.
@@ -100,7 +100,7 @@ class ImageSet:
 
     def pixel_digest(self, index: int) -> str:
         """SHA-256 (hex) over the shape and pixels of image ``index``; raises ``ImageError`` if it cannot be read."""
-        return _hashed(self.read(index))
+        return hashed(self.read(index))
 
     def head(self, count: int) -> ImageSet:
         """The first ``count`` images as a set of their own, with all class names."""
@@ -126,7 +126,8 @@ def _refuse(error: ImageError) -> NoReturn:
     raise error
 
 
-def _hashed(pixels: Pixels) -> str:
+def hashed(pixels: Pixels) -> str:
+    """SHA-256 (hex) over shape and pixels."""
     return hashlib.sha256(_line(pixels.shape) + pixels.tobytes()).hexdigest()
 
 

@@ -86,6 +86,11 @@ class Preprocessing:
         # A copy, because what Pillow hands out is read-only and torch.from_numpy warns of that.
         return np.array(resized[top : top + self.height, left : left + self.width], order="C")
 
+    def check(self, picture: np.ndarray) -> None:
+        """Raise the ImageError that ``view`` would, without the work."""
+        _with_channels(_checked(picture)[:1, :1], self.channels)
+        self._resized(picture.shape[0], picture.shape[1])
+
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         if self.resize is None:
             return self.height, self.width

@@ -93,7 +93,7 @@ def transfer_to(
     started = time.perf_counter()
     how = Extraction(place.features or place.output / FEATURES, ask.form, device, workers=workers)
     wanted_features(model, ask.layers, how.form, device)
-    prepared = prepare(labelled, ask, workers, report)
+    prepared = prepare(labelled, ask, model.preprocessing, workers, report)
     looked = time.perf_counter()
     folder.begin()  # after what a mistake shows: it leaves nothing behind, and what was there before whole
     recall = Cells(place.output / CELLS, prepared, f"{digest_of(model)} {ask.form}")

@@ -108,6 +108,8 @@ def test_c_is_the_best_of_its_range_inside_the_training_images(name: str) -> Non
     values = [inner_accuracy(name, points, labels, strength, seed=3) for strength in STRENGTHS]
     # Of equals the strongest penalty, which is the first.
     assert choice.strength == STRENGTHS[values.index(max(values))]
+    beside = {0: values[1], len(values) - 1: values[-2]}.get(values.index(max(values)))
+    assert choice.at_end == (beside is not None and max(values) > beside)
 
 
 def inner_accuracy(name: str, points: Features, labels: NDArray[np.int64], strength: float, seed: int) -> float:

@@ -13,7 +13,7 @@ from convscope.probes.transfer.draws import Fold, draw, used
 from convscope.probes.transfer.labelled import Labelled
 from convscope.probes.transfer.protocol import Protocol
 from tests.images.make import encoded
-from tests.probes.transfer.make import CLASSES, of_pictures, picture
+from tests.probes.transfer.make import CLASSES, FEEDING, of_pictures, picture
 
 PLACES = [0] * 8 + [1] * 8 + [2] * 8
 PROTOCOL = Protocol("p", test=4, folds=3)
@@ -27,7 +27,7 @@ def folds_of(labelled: Labelled, per_class: int = 2) -> tuple[tuple[Fold, ...], 
     def make(known: Contents) -> tuple[Fold, ...]:
         return draw(labelled, PROTOCOL, (per_class,), 0, known.skipped)
 
-    return readable_folds(labelled, make, 2, lambda _done, _total: None)
+    return readable_folds(labelled, make, FEEDING, 2, lambda _done, _total: None)
 
 
 @pytest.mark.parametrize("bad", [{3}, {0, 5, 9, 10, 20}])
@@ -55,7 +55,11 @@ def test_progress_counts_what_is_read() -> None:
     reported: list[tuple[int, int]] = []
     labelled = of_pictures(drawn(), PLACES)
     folds, _ = readable_folds(
-        labelled, lambda known: draw(labelled, PROTOCOL, (2,), 0, known.skipped), 2, lambda *each: reported.append(each)
+        labelled,
+        lambda known: draw(labelled, PROTOCOL, (2,), 0, known.skipped),
+        FEEDING,
+        2,
+        lambda *each: reported.append(each),
     )
     count = len(used(folds))
     assert reported == [(done, count) for done in range(1, count + 1)]

@@ -14,9 +14,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, balanced_accuracy_score
 from sklearn.svm import LinearSVC
 
-from convscope.errors import AddressError, ImageSetError, SettingError
+from convscope.errors import AddressError, ImageError, ImageSetError, SettingError
 from convscope.images import ImageSet
-from convscope.probes.transfer.classifiers import FIXED
+from convscope.models import load_model
+from convscope.probes.transfer.classifiers import FIXED, STRENGTHS
 from convscope.probes.transfer.draws import Fold
 from convscope.probes.transfer.extract import Extraction
 from convscope.probes.transfer.labelled import Labelled, open_labelled
@@ -26,6 +27,7 @@ from convscope.probes.transfer.transfer import LARGEST_SEED, Ask, decided, prepa
 from tests.probes.transfer.make import (
     FEEDING,
     LAYERS,
+    SIDE,
     classifier,
     labelled,
     model,
@@ -115,13 +117,24 @@ def test_easy_classes_are_told_apart_and_shuffled_ones_are_not(tmp_path: Path) -
     row = chance.summary("input", "svm", 5)
     assert row is not None
     assert abs(row.interval.mean - 1 / 3) < 0.2
-    assert any("C lies at an end of 0.01 to 1000 in" in note for note in clear.notes)
+    # All values of C do equally well: that the first is taken says nothing about the range.
+    assert sum(cell.strength == STRENGTHS[0] for cell in clear.cells) > len(clear.cells) / 4
+    assert not any(cell.at_end for cell in clear.cells)
+    assert not any("C lies at an end" in note for note in clear.notes)
+
+
+def test_c_at_an_end_is_noted_where_it_is_better_there(found: Transfer) -> None:
+    chosen = [cell for cell in found.cells if cell.validated]
+    ends = [cell for cell in chosen if cell.at_end]
+    assert {cell.strength for cell in ends} <= {STRENGTHS[0], STRENGTHS[-1]}
+    noted = [note for note in found.notes if note.startswith("C lies at an end of 0.01 to 1000 in")]
+    assert bool(noted) == (len(ends) > len(chosen) / 4)
 
 
 def test_what_is_judged_is_never_learned_from(tmp_path: Path) -> None:
     """Other pictures in place of all test images: the same C, and the same scores for the pictures that stay."""
     ask = Ask(replace(PROTOCOL, folds=1, per_class=(4,)))
-    (fold,) = prepare(DATA, ask, 1, lambda *_: None).folds
+    (fold,) = prepare(DATA, ask, FEEDING, 1, lambda *_: None).folds
     places = DATA.marks.argmax(1).tolist()
     pictures: list[Any] = [DATA.images.read(index) for index in range(len(DATA.images))]
     kept = int(fold.test[3])
@@ -157,6 +170,21 @@ def test_unreadable_images_are_listed_and_others_take_their_place(tmp_path: Path
     assert {len(fold.training) for fold in made.folds} == {3, 12}
 
 
+def test_images_that_the_model_cannot_be_fed_are_listed_too(tmp_path: Path) -> None:
+    """A strip whose shorter side cannot be resized, and a picture of channels that the model does not take."""
+    places = DATA.marks.argmax(1).tolist()
+    pictures: list[Any] = [DATA.images.read(index) for index in range(len(DATA.images))]
+    pictures[2], pictures[15] = np.zeros((1, 6_000_000, 1), np.uint8), np.zeros((5, 5, 2), np.uint8)
+    data = of_pictures(pictures, places, DATA.classes)
+    net = load_model(classifier(), preprocessing=replace(FEEDING, resize=SIDE), classes=DATA.classes)
+    made = transfer(net, data, Ask(PROTOCOL, layers=("7",), classifiers=("svm",)), tmp_path)
+    assert [name for name, _ in made.skipped] == ["class 0/002", "class 1/015"]
+    for index, (_, reason) in zip((2, 15), made.skipped, strict=True):
+        with pytest.raises(ImageError) as caught:
+            net.preprocessing.view(pictures[index])
+        assert reason == str(caught.value)
+
+
 def test_the_same_picture_on_both_sides_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
     data = of_pictures([picture(0, 0)] * 33, DATA.marks.argmax(1).tolist(), DATA.classes)
     with pytest.raises(
@@ -184,12 +212,12 @@ def test_pascal_voc_by_average_precision(tmp_path: Path) -> None:
     assert softmax.value == pytest.approx(softmax.by_class.mean())
     for changes, option in (({"folds": 5}, "--folds"), ({"test": 3}, "--test"), ({"per_class": (3,)}, "--per-class")):
         with pytest.raises(SettingError, match=option):
-            prepare(data, Ask(protocol, **changes), 1, lambda *_: None)
+            prepare(data, Ask(protocol, **changes), FEEDING, 1, lambda *_: None)
 
 
 def test_cells_that_are_remembered_are_not_made(tmp_path: Path) -> None:
     ask = Ask(replace(PROTOCOL, folds=1), layers=("7",))
-    prepared = prepare(DATA, ask, 1, lambda *_: None)
+    prepared = prepare(DATA, ask, FEEDING, 1, lambda *_: None)
     first = transfer_prepared(model(), prepared, Extraction(tmp_path))
     kept = {(cell.layer, cell.classifier, cell.per_class): cell for cell in first.cells}
     asked: list[str] = []
@@ -223,6 +251,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"seed": -1}, "the seed is -1; it must be 0 to 4294967295"),
     ({"seed": LARGEST_SEED + 1}, "the seed is 4294967296"),
     ({"folds": 0}, "protocol small: test and folds must be at least 1"),
+    ({"folds": 1001}, "protocol small: folds must be at most 1,000, not 1,001"),
     ({"test": 0}, "protocol small: test and folds must be at least 1"),
     ({"form": "round"}, "features are flat or pooled, not 'round'"),
 ]

@@ -32,10 +32,14 @@ _DIGITS = 9
 
 @dataclass(frozen=True)
 class Choice:
-    """C, and whether it was chosen by cross-validation inside the training images."""
+    """C, and whether it was chosen by cross-validation inside the training images.
+
+    ``at_end``: it is an end of the range, and strictly better than the value beside it.
+    """
 
     strength: float
     validated: bool
+    at_end: bool = False
 
 
 def _svm(strength: float) -> Any:
@@ -111,7 +115,10 @@ def choose(name: str, features: Coordinates, marks: Marks, metric: str, seed: in
             for kept, held in inner
         ]
         values.append(round(float(np.mean(found)), _DIGITS))
-    return Choice(STRENGTHS[int(np.argmax(values))], validated=True)
+    best = int(np.argmax(values))
+    # Of equals the first is taken, so the upper end is never one of them.
+    at_end = best == len(values) - 1 or (best == 0 and values[0] > values[1])
+    return Choice(STRENGTHS[best], validated=True, at_end=at_end)
 
 
 def _strata(marks: Marks) -> NDArray[np.int64]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from convscope.errors import ImageError, ImageSetError
 from convscope.images import ImageSet
+from convscope.images.imageset import hashed
+from convscope.models import Preprocessing
 from convscope.probes.transfer.draws import Fold, used
 from convscope.probes.transfer.labelled import Labelled
 
@@ -24,22 +27,36 @@ class Contents:
 
 
 def readable_folds(
-    labelled: Labelled, draw: Callable[[Contents], Sequence[Fold]], workers: int, report: Report
+    labelled: Labelled,
+    draw: Callable[[Contents], Sequence[Fold]],
+    fed: Preprocessing,
+    workers: int,
+    report: Report,
 ) -> tuple[tuple[Fold, ...], Contents]:
-    """Folds of readable images only: drawn, read, and drawn again without those that cannot be read."""
+    """Folds of readable images only: drawn, read, and drawn again without those that cannot be read.
+
+    Nor can be read what has no view by ``fed``, as a strip that would be gigabytes after resizing.
+    """
     known = Contents()
+    look = partial(_look, labelled.images, fed)
     while True:
         folds = tuple(draw(known))
         new = [i for i in used(folds).tolist() if i not in known.digests]
         if not new:
             return folds, known
-        known = _with(known, labelled.images, new, workers, report)
+        known = _with(known, look, new, workers, report)
 
 
-def _with(known: Contents, images: ImageSet, new: Sequence[int], workers: int, report: Report) -> Contents:
+def _with(
+    known: Contents,
+    look: Callable[[int], tuple[int, str | None, str]],
+    new: Sequence[int],
+    workers: int,
+    report: Report,
+) -> Contents:
     digests, skipped = dict(known.digests), dict(known.skipped)
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="decode") as pool:
-        for done, (index, digest, reason) in enumerate(pool.map(lambda i: _look(images, i), new), 1):
+        for done, (index, digest, reason) in enumerate(pool.map(look, new), 1):
             if digest is None:
                 skipped[index] = reason
             else:
@@ -48,9 +65,11 @@ def _with(known: Contents, images: ImageSet, new: Sequence[int], workers: int, r
     return Contents(digests, skipped)
 
 
-def _look(images: ImageSet, index: int) -> tuple[int, str | None, str]:
+def _look(images: ImageSet, fed: Preprocessing, index: int) -> tuple[int, str | None, str]:
     try:
-        return index, images.pixel_digest(index), ""
+        pixels = images.read(index)
+        fed.check(pixels)
+        return index, hashed(pixels), ""
     except ImageError as error:
         return index, None, str(error)
 

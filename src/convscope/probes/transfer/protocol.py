@@ -12,6 +12,7 @@ from convscope.strict import Reader, parsed_toml
 
 _FOLDER = files("convscope.probes.transfer") / "protocols"
 LAYOUTS = ("folders", "voc")
+MOST_FOLDS = 1000
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Protocol:
             ),
             (all(count >= 1 for count in self.per_class), "numbers of training images per class must be at least 1"),
             (self.test >= 1 and self.folds >= 1, "test and folds must be at least 1"),
+            (self.folds <= MOST_FOLDS, f"folds must be at most {MOST_FOLDS:,}, not {self.folds:,}"),
+            (
+                not any(Path(place).is_absolute() or ".." in Path(place).parts for place in self.inside),
+                "inside names folders in the data set: no absolute path, and no ..",
+            ),
         ):
             if not holds:
                 raise SettingError(f"protocol {self.name}: {rule}")

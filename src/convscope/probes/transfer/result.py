@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ class Cell:
     """One classifier on one layer in one fold.
 
     ``strength`` is C and ``validated`` whether cross-validation chose it; None and False for a network from scratch.
+    ``at_end``: C is an end of its range, and strictly better than the value beside it.
     ``by_class`` float64 (classes,), NaN where a class had no test image; ``predicted`` int16 (test images,) is the
     class of the highest score, ``margin`` float32 (test images,) how far it is above the second.
     """
@@ -36,11 +37,15 @@ class Cell:
     by_class: NDArray[np.float64]
     predicted: NDArray[np.int16]
     margin: NDArray[np.float32]
+    at_end: bool = False
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Over folds: mean with its 95% interval, and the standard deviation that papers print (None for one fold)."""
+    """Over folds: mean with its 95% interval, and the standard deviation that papers print (None for one fold).
+
+    The interval ends at 0 and 1, where every metric does; Student's t knows nothing of that.
+    """
 
     interval: Interval
     deviation: float | None
@@ -95,7 +100,7 @@ class Transfer:
         values = [cell.value for cell in self.of(layer, classifier, per_class)]
         if not values:
             return None
-        return Summary(interval(values), float(np.std(values, ddof=1)) if len(values) > 1 else None)
+        return Summary(_possible(interval(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
 
     def by_class(self, layer: str, classifier: str | None, per_class: int) -> NDArray[np.float64]:
         """The mean of each class over the folds that could judge it, NaN where none could; (classes,)."""
@@ -127,3 +132,9 @@ class Transfer:
             truth = self.marks[self.fold(cell).test].argmax(1)
             np.add.at(table, (truth, cell.predicted.astype(np.int64)), 1)
         return table
+
+
+def _possible(found: Interval) -> Interval:
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))

@@ -13,7 +13,7 @@ import numpy as np
 
 from convscope.errors import SettingError
 from convscope.images import ImageSet
-from convscope.models import Model
+from convscope.models import Model, Preprocessing
 from convscope.probes.transfer.classifiers import CLASSIFIERS, FIXED, STRENGTHS, Choice, check_classifiers, choose, fit
 from convscope.probes.transfer.contents import Contents, check_no_leak, readable_folds
 from convscope.probes.transfer.coordinates import Split, standardised
@@ -54,6 +54,7 @@ class Ask:
 
     def __post_init__(self) -> None:
         check_classifiers(self.classifiers)
+        _ = self.used  # raises what is wrong with it before any image is read
         if self.memory < 1 << 20:
             raise SettingError(f"a limit on memory of {self.memory} bytes is too small; give at least 1 MiB")
         if not 0 <= self.seed <= LARGEST_SEED:
@@ -84,9 +85,9 @@ class Prepared:
         return tuple((self.labelled.images.names[i], why) for i, why in sorted(self.contents.skipped.items()))
 
 
-def prepare(labelled: Labelled, ask: Ask, workers: int, report: Report) -> Prepared:
-    """Draw the folds and look at every image that they use; raises ImageSetError for classes with too few images, and
-    for an image that is trained on and judged.
+def prepare(labelled: Labelled, ask: Ask, fed: Preprocessing, workers: int, report: Report) -> Prepared:
+    """Draw the folds and look at every image that they use, as it is ``fed`` to the model; raises ImageSetError for
+    classes with too few images, and for an image that is trained on and judged.
     """
     if labelled.parts is not None and (ask.folds is not None or ask.test is not None):
         raise SettingError(
@@ -100,7 +101,7 @@ def prepare(labelled: Labelled, ask: Ask, workers: int, report: Report) -> Prepa
     def drawn(known: Contents) -> Sequence[Fold]:
         return draw(labelled, ask.used, per_class, ask.seed, known.skipped)
 
-    folds, contents = readable_folds(labelled, drawn, workers, partial(report, "read"))
+    folds, contents = readable_folds(labelled, drawn, fed, workers, partial(report, "read"))
     check_no_leak(labelled, folds, contents)
     return Prepared(labelled, ask, folds, contents, small)
 
@@ -203,6 +204,7 @@ def judged(prepared: Prepared, fold: Fold, judge: Judge, scores: Scores) -> Cell
         by_class=found.by_class,
         predicted=predicted,
         margin=margin,
+        at_end=judge.choice is not None and judge.choice.at_end,
     )
 
 
@@ -224,7 +226,7 @@ def _notes(cells: Sequence[Cell]) -> list[str]:
     if fixed:
         notes.append(f"C is {FIXED:g} with {', '.join(map(str, fixed))} images per class: too few to choose it by")
     chosen = [cell for cell in cells if cell.validated]
-    ends = sum(cell.strength in (STRENGTHS[0], STRENGTHS[-1]) for cell in chosen)
+    ends = sum(cell.at_end for cell in chosen)
     if chosen and ends > len(chosen) / 4:
         notes.append(
             f"C lies at an end of {STRENGTHS[0]:g} to {STRENGTHS[-1]:g} in {ends} of {len(chosen)} cases; a wider "
@@ -250,7 +252,7 @@ def transfer(
     ImageSetError, NumberError and SettingError.
     """
     labelled = data if isinstance(data, Labelled) else open_labelled(data, ask.protocol)
-    prepared = prepare(labelled, ask, workers, report)
+    prepared = prepare(labelled, ask, model.preprocessing, workers, report)
     with _kept(features) as folder:
         how = Extraction(folder, ask.form, device, workers=workers)
         return transfer_prepared(model, prepared, how, report=report)
