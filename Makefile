@@ -4,7 +4,7 @@
 # Each target sets up what it needs in .venv; see scripts/setup.sh for PYTHON= and CONVSCOPE_NO_APT=1.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-transfer demo-training test lint types check shellcheck clean
+.PHONY: help demo demo-images demo-transfer demo-training test lint types check shellcheck clean
 
 BIN := .venv/bin
 SHELL_FILES := scripts/*.sh .ci/run
@@ -24,19 +24,21 @@ TEST_COMMAND = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 4
 
-demo:
+demo-images:
 	@sh scripts/setup.sh demo
 	@echo "demo: collecting photographs (a few seconds)"
 	@$(BIN)/python scripts/demo_images.py demo/images
+
+demo: demo-images
 	@echo "demo: building the atlas (a few minutes the first time; stop and run again whenever you like)"
 	$(DEMO_COMMAND)
-	@$(MAKE) --no-print-directory demo-transfer
+	@$(MAKE) --no-print-directory demo-transfer || echo "demo: going on without it; the reason is above"
 	@if $(BIN)/python scripts/demo_fashion.py demo/fashion-mnist; then $(MAKE) --no-print-directory demo-training; fi
 
 # Where only a few photographs are at hand, classes are too small, and the command says so.
-demo-transfer:
-	@echo "demo: whether its features carry over to kinds of photographs: classifiers on each layer (a minute)"
-	-$(BIN)/convscope transfer $(DEMO_MODEL) demo/images -o demo/transfer $(DEMO_TRANSFER)
+demo-transfer: demo-images
+	@echo "demo: whether its features carry over to kinds of photographs: classifiers on each layer (a few minutes)"
+	$(BIN)/convscope transfer $(DEMO_MODEL) demo/images -o demo/transfer $(DEMO_TRANSFER)
 	@echo "demo: see demo/transfer/report.md; longer ones, with training from scratch, are in docs/reports"
 
 # At most three minutes of training, a picture of how features appear (figure 4), and an atlas of what was learned.
@@ -67,4 +69,5 @@ check: lint types test
 
 # Removes what make built, and nothing that you put there.
 clean:
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis artefacts demo/atlas demo/run demo/evolution demo/trained
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis artefacts demo/atlas demo/run demo/evolution demo/trained \
+		demo/transfer
