@@ -43,7 +43,9 @@ def curve_png(found: Transfer) -> bytes | None:
     axes.set_xticks(counts, [str(count) for count in counts])
     axes.minorticks_off()
     axes.set_xlabel("training images per class", fontsize=9, color=INK)
-    _dress(axes, found, f"{classifier} on features that are kept as they are; grey: the other layers")
+    whole = "; orange: whole networks" if SCRATCH in found.layers else ""
+    remark = f"{classifier} on kept features; grey: other layers{whole}; bars: 95% intervals over folds"
+    _dress(axes, found, remark)
     return png(figure)
 
 
@@ -134,18 +136,11 @@ def layers_png(found: Transfer) -> bytes:
     axes.set_ylim(len(layers) - 0.5, -0.5)
     axes.grid(axis="y", color="#f0f0f0", lw=0.8)
     axes.set_axisbelow(True)
+    named = [*found.classifiers, *([SCRATCH] if SCRATCH in found.layers else [])]
     handles = [
-        axes.plot([], [], "o", color=LINE_COLOURS[number], ms=5, label=name)[0]
-        for number, name in enumerate(found.classifiers)
+        axes.plot([], [], "o", color=LINE_COLOURS[number], ms=5, label=name)[0] for number, name in enumerate(named)
     ]
-    axes.legend(
-        handles=handles,
-        fontsize=8,
-        frameon=False,
-        loc="lower right",
-        bbox_to_anchor=(1.17, 1 + 0.14 / (high - 1.34)),
-        ncols=3,
-    )
+    figure.legend(handles=handles, fontsize=8, frameon=False, loc="lower left", ncols=len(handles))
     axes.set_xlabel("per cent", fontsize=9, color=INK)
     count = "all training images" if most == ALL else f"{most} training images per class"
     _dress(axes, found, f"{count}; dots are folds, bars 95% intervals")
