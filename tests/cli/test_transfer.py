@@ -177,3 +177,21 @@ def test_an_output_among_the_images_is_refused(run: Run) -> None:
     code, _, err = run("data", "-o", "data/made")
     assert code == 2
     assert err.startswith("AtlasError: data/made lies in the image folder")
+    code, _, err = run("data", "-o", "x", "--features", "data/kept")
+    assert code == 2
+    assert err.startswith("AtlasError: data/kept lies in the image folder")
+    assert "with --features DIR" in err
+
+
+def test_a_file_is_no_folder(run: Run, place: Path) -> None:
+    assert run("data", "-o", "bad.toml").err.startswith("SettingError: bad.toml is a file, and a result is a folder")
+    message = "SettingError: bad.toml lies at or below bad.toml, which is a file"
+    check_mistake(run("data", "-o", "x", "--features", "bad.toml"), message, place / "x")
+
+
+def test_what_is_left_out_is_counted(run: Run, place: Path) -> None:
+    (place / "list.jsonl").write_text('{"image": "blue/00.png"}\n{"image": "red/01.png"}\n')
+    code, out, err = run("data", "-o", "fewer", *QUICK, *ONE, "--exclude", "list.jsonl")
+    assert (code, err) == (0, "")
+    assert "note: left out, as the list says: 2 images" in out
+    assert "- left out, as the list says: 2 images" in (place / "fewer/report.md").read_text()

@@ -33,7 +33,7 @@ PROTOCOL = Protocol(
     per_class=(1, 3),
     test=4,
     folds=2,
-    note="A note.",
+    note="A <script>\nnote.",
     published=(Published("Some | body", 12.5, per_class=3, spread=0.5), Published("Layers", 1.0, layer=2)),
 )
 ASK = Ask(PROTOCOL)
@@ -170,7 +170,7 @@ def test_the_report_says_what_was_found(made: tuple[Path, Transfer]) -> None:
     assert percent(row).startswith(f"{100 * mean:.2f} ± ")
     assert f"Best: **{best}** with {classifier}, {percent(row)}." in text
     assert "# Transfer: data\n" in text
-    assert "A note." in text
+    assert "A \\<script\\> note." in text
     assert "| Some \\| body | - | 3 | 12.5 ± 0.5 |" in text
     assert "| Layers | layer 2 | - | 1.0 |" in text
     assert "| from scratch (whole network) | 1,234 | 33.83 ± 0.71" in text
@@ -224,6 +224,24 @@ def test_another_result_in_its_place(labelled: Labelled, made: tuple[Path, Trans
     assert again.classifiers == ("softmax",)
     assert json.loads((tmp_path / "out" / FACTS).read_text())["settings"]["classifiers"] == ["softmax"]
     assert not (tmp_path / "out" / "curve.png").exists()  # of one number of images there is no curve
+
+
+def test_what_is_gone_is_written_again(labelled: Labelled, made: tuple[Path, Transfer], tmp_path: Path) -> None:
+    place, ask = Place(tmp_path / "out", made[0] / FEATURES), replace(ASK, classifiers=("svm",), layers=("7",))
+    first = transfer_to(model(), labelled, place, ask)
+    kept = {path: path.stat().st_mtime_ns for path in (place.output / CELLS).iterdir()}
+    report = (place.output / "report.md").read_text()
+    (place.output / "report.md").unlink()
+    assert transfer_to(model(), labelled, place, ask) is not None
+    assert (place.output / "report.md").read_text() == report
+    assert transfer_to(model(), labelled, place, ask) is None
+    (place.output / "layers.png").unlink()
+    again = transfer_to(model(), labelled, place, ask, overwrite=True)
+    assert (place.output / "layers.png").is_file()
+    assert first is not None
+    assert again is not None
+    assert [cell.value for cell in again.cells] == [cell.value for cell in first.cells]
+    assert {path: path.stat().st_mtime_ns for path in (place.output / CELLS).iterdir()} == kept
 
 
 PROGRAM = """

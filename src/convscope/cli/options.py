@@ -149,9 +149,9 @@ def usable(device: str) -> None:
         raise ModelError(f"device {device!r} cannot be used: {reason}. Try --device cpu") from None
 
 
-def check_apart(images: Path, output: Path) -> None:
+def check_apart(images: Path, output: Path, option: str = "-o") -> None:
     """Refuse an output inside the image folder: its pictures would be taken for images the next time."""
     from convscope.errors import AtlasError
 
     if images.is_dir() and output.resolve().is_relative_to(images.resolve()):
-        raise AtlasError(f"{output} lies in the image folder {images}; choose a place outside it with -o DIR")
+        raise AtlasError(f"{output} lies in the image folder {images}; choose a place outside it with {option} DIR")

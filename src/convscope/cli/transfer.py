@@ -105,7 +105,6 @@ def transfer(
     from convscope.cli.screen import err, print_table, progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.errors import SettingError
-    from convscope.images.exclusion import remaining
     from convscope.pipeline.transfer import FACTS, Place, from_scratch, transfer_to
     from convscope.pipeline.transfer_report import table_of
     from convscope.probes.transfer.labelled import fetch, open_labelled
@@ -114,6 +113,8 @@ def transfer(
 
     keep_freed_memory()
     check_apart(data, output)
+    if features is not None:
+        check_apart(data, features, "--features")
     wanted = load_protocol(protocol)
     ask = Ask(
         wanted,
@@ -139,7 +140,7 @@ def transfer(
         fetch(data, wanted)
     labelled = open_labelled(data, wanted)
     if excluded := listed(exclude):
-        labelled = labelled.select(remaining(labelled.images, excluded))
+        labelled = labelled.without(excluded)
     loaded = load(model, weights, device)
     with progress(quiet=as_json or not err.is_terminal) as report:
         found = transfer_to(

@@ -37,8 +37,9 @@ from convscope.probes.transfer.transfer import Ask, Prepared, prepare, transfer_
 
 FACTS = "transfer.json"
 """Written last: a folder that has it is whole."""
+REPORT = "report.md"
 FILES = (
-    *("scores.csv", "summary.csv", "classes.csv", "predictions.parquet", "folds.parquet", "report.md"),
+    *("scores.csv", "summary.csv", "classes.csv", "predictions.parquet", "folds.parquet", REPORT),
     *("layers.png", "curve.png", "confusion.png", "confused.png"),
 )
 """Of which a result may lack some pictures."""
@@ -83,15 +84,18 @@ def transfer_to(
 ) -> Transfer | None:
     """Fit classifiers on every layer, compare, and write a folder; None if it holds this very result already.
 
+    ``overwrite`` writes it again in any case, from the features and cells that are there.
+
     Raises the errors of ``transfer``, and SettingError for a folder that holds another result.
     """
     if alternative is not None:
         alternative.check(labelled)
     folder = ResultFolder(place.output, FACTS, _asked(model, labelled, ask, alternative), FILES)
-    if folder.is_finished(overwrite=overwrite):
+    whole = folder.is_finished(overwrite=overwrite) and (place.output / REPORT).is_file()
+    how = Extraction(place.features or place.output / FEATURES, ask.form, device, workers=workers)
+    if whole and not overwrite:
         return None
     started = time.perf_counter()
-    how = Extraction(place.features or place.output / FEATURES, ask.form, device, workers=workers)
     wanted_features(model, ask.layers, how.form, device)
     prepared = prepare(labelled, ask, model.preprocessing, workers, report)
     looked = time.perf_counter()
@@ -151,7 +155,7 @@ def _write(folder: ResultFolder, found: Transfer, labelled: Labelled) -> None:
         if picture is not None:
             folder.write(name, picture)
     shown_names = [name for name, picture in drawn.items() if picture is not None]
-    folder.write("report.md", report_of(found, shown_names).encode())
+    folder.write(REPORT, report_of(found, shown_names).encode())
 
 
 def from_scratch(recipe: str, changes: dict[str, Any], accelerator: str) -> Alternative:

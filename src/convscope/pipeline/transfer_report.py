@@ -28,7 +28,7 @@ def report_of(found: Transfer, figures: Sequence[str]) -> str:
         f"Features of `{found.model}` are kept as they are; a linear classifier is fitted on each layer's "
         f"({'all numbers' if found.form == 'flat' else 'means of maps'}). {TITLES[protocol.metric].capitalize()}, "
         f"{len(found.classes)} classes, {_folds(found)}.",
-        " ".join(protocol.note.split()),
+        inline(protocol.note),
         "## By layer",
         table_of(found).markdown(),
         "Per cent, mean over folds ± standard deviation over folds (as papers print it, not a standard error).",

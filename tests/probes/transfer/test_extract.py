@@ -244,9 +244,15 @@ Usage = namedtuple("Usage", "total used free")
 def test_a_disk_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need = 7 * BYTES_AN_IMAGE
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, need - 1))
-    with pytest.raises(SettingError, match=r"has 0\.0 GB free; the largest layer is '2' with 144 numbers an image"):
+    with pytest.raises(
+        SettingError, match=r"has 0\.0 GB free; the largest layer is '2' with 144 numbers an image"
+    ) as caught:
         extracted(tmp_path)
+    assert "take means of maps with --pooled" in str(caught.value)
     assert not [*tmp_path.iterdir()]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 1))
+    with pytest.raises(SettingError, match=r"Choose layers with --layers, or another disk with --features"):
+        extracted(tmp_path, form="pooled")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, need))
     extracted(tmp_path)
 

@@ -167,3 +167,17 @@ def test_what_is_downloaded_is_what_torchvision_has(tmp_path: Path, monkeypatch:
         fetch(tmp_path, FOLDERS)
     with pytest.raises(SettingError, match="protocol mine names ImageNet to download"):
         fetch(tmp_path, Protocol("mine", download="ImageNet"))
+
+
+def test_class_folders_without_images_are_noted(tmp_path: Path) -> None:
+    data = write_folders(tmp_path / "data", 3)
+    assert open_labelled(data, Protocol("p")).notes == ()
+    for number in range(7):
+        (data / f"empty {number}").mkdir()
+    (data / ".hidden").mkdir()
+    (note,) = open_labelled(str(data), Protocol("p")).notes
+    assert note == (
+        "no class, because the folder holds no image: empty 0, empty 1, empty 2, empty 3, empty 4 and 2 more"
+    )
+    # Of a class that the protocol leaves out something was there.
+    assert open_labelled(data, Protocol("p", without=("red",))).notes == (note,)

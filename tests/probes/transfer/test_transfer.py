@@ -291,3 +291,19 @@ def test_classes_that_are_left_out_are_named(tmp_path: Path) -> None:
     assert made.classes == ("class 0", "class 2")
     assert "left out, because they have too few images: class 1 (3)" in made.notes
     assert {name.partition("/")[0] for name in made.names} == {*made.classes}
+
+
+def test_a_class_that_few_images_judge_is_named() -> None:
+    ask = Ask(replace(PROTOCOL, per_class=(4,), folds=1), layers=("7",), classifiers=("svm",))
+    for size, note in ((5, "class 1 is judged by a single image"), (7, "class 1 is judged by 3 images"), (9, None)):
+        made = transfer(model(), labelled([9, size, 9]), ask)
+        found = [each for each in made.notes if "is judged by" in each]
+        assert [each.partition(" in a draw")[0] for each in found] == ([] if note is None else [note])
+
+
+def test_folders_that_are_none(tmp_path: Path) -> None:
+    """Said before any image is read; and what is below a file can be no folder either."""
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file/inside"):
+        with pytest.raises(SettingError, match=r"lies at or below .*file, which is a file"):
+            transfer(model(), DATA, Ask(PROTOCOL), place)

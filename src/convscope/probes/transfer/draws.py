@@ -46,7 +46,7 @@ def per_class_of(labelled: Labelled, protocol: Protocol, asked: Sequence[int] = 
         small = [name for name, size in sizes(labelled).items() if size < 2]
         raise ImageSetError(
             f"{labelled.name}: {', '.join(small[:5])} {'has' if len(small) == 1 else 'have'} a single image, which "
-            "cannot be both trained on and judged; leave out or fill such classes"
+            "cannot be both trained on and judged; leave such classes out with --skip-small, or fill them"
         )
     return possible
 

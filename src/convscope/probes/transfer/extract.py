@@ -58,6 +58,14 @@ class Extraction:
     def __post_init__(self) -> None:
         if self.form not in FORMS:
             raise SettingError(f"features are {' or '.join(FORMS)}, not {self.form!r}")
+        check_folder(self.folder)
+
+
+def check_folder(path: Path) -> None:
+    """Raise SettingError for what can be no folder, because it is a file, or lies below one."""
+    there = next((each for each in (path, *path.parents) if each.exists()), None)
+    if there is not None and not there.is_dir():
+        raise SettingError(f"{path} lies at or below {there}, which is a file; name a folder, or one that may be made")
 
 
 def wanted_features(
@@ -120,7 +128,7 @@ def extract(
     missing = [each for each in wanted if not files[each.address].is_whole()]
     if missing:
         how.folder.mkdir(parents=True, exist_ok=True)
-        _check_room(how.folder, {each.address: files[each.address] for each in missing})
+        _check_room(how, {each.address: files[each.address] for each in missing})
         _pass(model, images, list(contents), {each: files[each.address] for each in missing}, how, report)
     report(len(contents), len(contents))
     return files
@@ -132,15 +140,16 @@ def _file(decides: tuple[str, str, list[str]], wanted: Wanted, folder: Path) -> 
     return wanted.stored(folder / f"{key[:32]}.features", len(contents))
 
 
-def _check_room(folder: Path, files: Mapping[str, Stored]) -> None:
-    free = shutil.disk_usage(folder).free
+def _check_room(how: Extraction, files: Mapping[str, Stored]) -> None:
+    folder, free = how.folder, shutil.disk_usage(how.folder).free
     need = sum(file.size - file.begun for file in files.values())
     if need > free:
         address, largest = max(files.items(), key=lambda pair: pair[1].size)
         raise SettingError(
             f"the features take {need / 1e9:.1f} GB more, and {folder} has {free / 1e9:.1f} GB free; the largest layer "
             f"is {address!r} with {largest.columns:,} numbers an image, {largest.size / 1e9:.1f} GB. Choose layers "
-            "with --layers, take means of maps with --pooled, or another disk with --features"
+            f"with --layers, {'' if how.form == 'pooled' else 'take means of maps with --pooled, '}or another disk "
+            "with --features"
         )
 
 

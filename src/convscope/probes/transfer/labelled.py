@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import numpy as np
 from convscope.errors import ImageSetError, SettingError
 from convscope.images import ImageSet
 from convscope.images.entry import Entry, printable
+from convscope.images.exclusion import Excluded, remaining
 from convscope.images.files import read_file, read_source
 from convscope.images.imageset import GREY
 from convscope.probes.transfer.metrics import Marks
 from convscope.probes.transfer.protocol import Protocol
 
 VOC_PARTS = ("train", "val")
+_SHOWN = 5
 _VOC_MARKS = {"1": 1, "-1": 0, "0": -1}
 """As the files have it: present, absent, present but difficult."""
 
@@ -25,13 +27,14 @@ _VOC_MARKS = {"1": 1, "-1": 0, "0": -1}
 @dataclass(frozen=True)
 class Labelled:
     """``marks`` int8 (images, classes): 1 the class is there, 0 not, -1 undecided; ``parts`` where the set has its own
-    (``train`` and ``val``).
+    (``train`` and ``val``). ``notes``: what was left out.
     """
 
     images: ImageSet
     classes: tuple[str, ...]
     marks: Marks
     parts: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -46,7 +49,15 @@ class Labelled:
             tuple(self.classes[place] for place in places),
             self.marks[np.ix_(rows, places)],
             None if self.parts is None else tuple(self.parts[row] for row in rows),
+            self.notes,
         )
+
+    def without(self, excluded: Sequence[Excluded]) -> Labelled:
+        """Less the images of a list, which a note counts; raises ExclusionError for a list of another set."""
+        kept = self.select(remaining(self.images, excluded))
+        count = len(self.images) - len(kept.images)
+        said = f"left out, as the list says: {count} image{'' if count == 1 else 's'}"
+        return replace(kept, notes=(*self.notes, said)) if count else kept
 
 
 def open_labelled(data: str | Path | object, protocol: Protocol) -> Labelled:
@@ -86,7 +97,19 @@ def by_label(images: ImageSet, protocol: Protocol) -> Labelled:
 
 
 def _folders(source: object, protocol: Protocol) -> Labelled:
-    return by_label(ImageSet.open(source), protocol)
+    images = ImageSet.open(source)
+    found = by_label(images, protocol)
+    return replace(found, notes=_empty(source, images)) if isinstance(source, Path) and source.is_dir() else found
+
+
+def _empty(folder: Path, images: ImageSet) -> tuple[str, ...]:
+    """A note on the class folders that hold no image; none where the folder's classes come from elsewhere."""
+    inside = {printable(each.name) for each in folder.iterdir() if each.is_dir() and not each.is_symlink()}
+    empty = sorted(name for name in inside - {*images.classes} if not name.startswith("."))
+    if not empty or inside.isdisjoint(images.classes):
+        return ()
+    more = f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else ""
+    return (f"no class, because the folder holds no image: {', '.join(empty[:_SHOWN])}{more}",)
 
 
 def _voc(source: object, protocol: Protocol) -> Labelled:

@@ -30,6 +30,8 @@ Report = Callable[[str, int, int], None]
 Recall = Callable[[str, Fold, Callable[[], Cell]], Cell]
 """Given the name of a cell, its fold, and how to make it: the cell, made or remembered."""
 MEMORY = 2 << 30
+ENOUGH = 5
+"""Judged images of a class, of which nothing is said."""
 LARGEST_SEED = 2**32 - 1
 """Of scikit-learn."""
 
@@ -132,7 +134,7 @@ def transfer_prepared(
         folds=prepared.folds,
         cells=cells,
         skipped=prepared.skipped,
-        notes=(*model.notes, *_left_out(prepared.small), *_notes(cells)),
+        notes=(*model.notes, *labelled.notes, *_left_out(prepared.small), *_few(prepared), *_notes(cells)),
     )
 
 
@@ -220,6 +222,16 @@ def _left_out(small: Mapping[str, int]) -> list[str]:
     return [f"left out, because they have too few images: {listed}"] if small else []
 
 
+def _few(prepared: Prepared) -> list[str]:
+    """On the class of which the fewest images are judged in a draw."""
+    judged = np.stack([(prepared.labelled.marks[fold.test] == 1).sum(0) for fold in prepared.folds]).min(0)
+    least = int(judged.min())
+    if least >= ENOUGH:
+        return []
+    images = "a single image" if least == 1 else f"{least} images"
+    return [f"{prepared.labelled.classes[int(judged.argmin())]} is judged by {images} in a draw: a coarse value"]
+
+
 def _notes(cells: Sequence[Cell]) -> list[str]:
     notes = []
     fixed = sorted({cell.per_class for cell in cells if not cell.validated})
@@ -252,9 +264,9 @@ def transfer(
     ImageSetError, NumberError and SettingError.
     """
     labelled = data if isinstance(data, Labelled) else open_labelled(data, ask.protocol)
-    prepared = prepare(labelled, ask, model.preprocessing, workers, report)
     with _kept(features) as folder:
         how = Extraction(folder, ask.form, device, workers=workers)
+        prepared = prepare(labelled, ask, model.preprocessing, workers, report)
         return transfer_prepared(model, prepared, how, report=report)
 
 
