@@ -25,6 +25,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def file_in_the_way(folder: Path) -> Path | None:
+    """The file at or above the place where a folder is wanted; None where one is, or can be made."""
+    there = next((each for each in (folder, *folder.parents) if each.exists()), None)
+    return None if there is None or there.is_dir() else there
+
+
 def flush(path: Path) -> None:
     """Have the operating system put a file, or the names in a folder, on the disk."""
     handle = os.open(path, os.O_RDONLY)

@@ -65,8 +65,12 @@ def shrink(pixels: NDArray[np.floating[Any]], longest: int) -> NDArray[np.float3
 
 def to_rgb(picture: NDArray[np.uint8]) -> Picture:
     """A uint8 [h, w, channels] picture with three channels; other than 1 or 3 are shown by their mean, as grey."""
-    shown = picture if picture.shape[2] in (1, 3) else np.rint(picture.mean(2, keepdims=True)).astype(np.uint8)
-    return np.broadcast_to(shown, (*picture.shape[:2], 3))
+    return np.broadcast_to(one_or_three(picture), (*picture.shape[:2], 3))
+
+
+def one_or_three(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A uint8 [h, w, channels] picture that can be stored: as it is, or the mean of other than 1 or 3 channels."""
+    return picture if picture.shape[2] in (1, 3) else np.rint(picture.mean(2, keepdims=True)).astype(np.uint8)
 
 
 def to_png(picture: NDArray[np.uint8]) -> bytes:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import torch
 
 from convscope.atlas.tables import schema_of
-from convscope.atomic import replacing
+from convscope.atomic import file_in_the_way, replacing
 from convscope.engine.graphs import digest_of
 from convscope.errors import SettingError
 from convscope.models import Model
@@ -91,8 +91,7 @@ class ResultFolder:
 
 def check_place(path: Path, facts: str) -> None:
     """Raise SettingError where no folder can be, and for one with the result of another command than has ``facts``."""
-    there = next((each for each in (path, *path.parents) if each.exists()), path)
-    if there.exists() and not there.is_dir():
+    if (there := file_in_the_way(path)) is not None:
         raise SettingError(f"{there} is a file, and a result is a folder; choose another place with -o")
     others = [each.name for each in sorted(path.glob("*.json")) if each.name != facts and _is_result(each)]
     if others:

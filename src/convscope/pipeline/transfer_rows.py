@@ -10,6 +10,8 @@ import numpy as np
 from convscope.atlas.schema import column
 from convscope.probes.transfer.result import Transfer
 
+_LAYER = "address of the features; input for pixels; from scratch"
+_FOLD = "number of the draw"
 _CLASSIFIER = "softmax or svm; the recipe's name for networks trained from scratch"
 _PER_CLASS = "training images of each class; 0: all that there are"
 
@@ -18,11 +20,11 @@ _PER_CLASS = "training images of each class; 0: all that there are"
 class ScoreRow:
     """``scores.csv``: one row per layer, classifier, number of training images, and fold."""
 
-    layer: str = column("address of the features; input for pixels; from scratch", "string")
+    layer: str = column(_LAYER, "string")
     dimensions: int = column("numbers per image; parameters of a network from scratch", "int64")
     classifier: str = column(_CLASSIFIER, "string")
     per_class: int = column(_PER_CLASS, "int32")
-    fold: int = column("number of the draw", "int32")
+    fold: int = column(_FOLD, "int32")
     value: float = column("mean per-class accuracy, or mean average precision; 0 to 1", "double")
     c: float | None = column("weight of the errors against the penalty", "double")
     chosen: bool = column("whether c was chosen by cross-validation inside the training images", "bool")
@@ -34,7 +36,7 @@ class ScoreRow:
 class SummaryRow:
     """``summary.csv``: one row per layer, classifier and number of training images, over the folds."""
 
-    layer: str = column("address of the features; input for pixels; from scratch", "string")
+    layer: str = column(_LAYER, "string")
     classifier: str = column(_CLASSIFIER, "string")
     per_class: int = column(_PER_CLASS, "int32")
     folds: int = column("draws", "int32")
@@ -48,7 +50,7 @@ class SummaryRow:
 class ClassRow:
     """``classes.csv``: one row per layer, classifier, number of training images, and class, over the folds."""
 
-    layer: str = column("address of the features; input for pixels; from scratch", "string")
+    layer: str = column(_LAYER, "string")
     classifier: str = column(_CLASSIFIER, "string")
     per_class: int = column(_PER_CLASS, "int32")
     label: str = column("name of the class", "string")
@@ -59,10 +61,10 @@ class ClassRow:
 class PredictionRow:
     """``predictions.parquet``: one row per judged image of every fold and classifier."""
 
-    layer: str = column("address of the features; input for pixels; from scratch", "string")
+    layer: str = column(_LAYER, "string")
     classifier: str = column(_CLASSIFIER, "string")
     per_class: int = column(_PER_CLASS, "int32")
-    fold: int = column("number of the draw", "int32")
+    fold: int = column(_FOLD, "int32")
     image: str = column("name of the image", "string")
     predicted: str = column("class with the highest score", "string")
     right: bool = column("whether the image shows that class", "bool")
@@ -74,7 +76,7 @@ class FoldRow:
     """``folds.parquet``: one row per image of every fold."""
 
     per_class: int = column(_PER_CLASS, "int32")
-    fold: int = column("number of the draw", "int32")
+    fold: int = column(_FOLD, "int32")
     image: str = column("name of the image", "string")
     part: str = column("training or test", "string")
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convscope.display import one_or_three
 from convscope.images.pixels import Pixels
 
 SIDE = 32
@@ -28,9 +29,8 @@ def grey_view(pixels: Pixels) -> Views:
 
 
 def _shown(pixels: Pixels) -> Pixels:
-    if pixels.shape[-1] == 3:
-        return pixels
-    return pixels[..., 0] if pixels.shape[-1] == 1 else np.rint(pixels.mean(-1)).astype(np.uint8)
+    shown = one_or_three(pixels)
+    return shown if shown.shape[2] == 3 else shown[..., 0]
 
 
 def is_flat(views: Views) -> NDArray[np.bool_]:

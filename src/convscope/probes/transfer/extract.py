@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from convscope.atomic import file_in_the_way
 from convscope.engine.forward import prepare
 from convscope.engine.graphs import digest_of, graph_of
 from convscope.engine.loading import Batch, batches
@@ -63,8 +64,7 @@ class Extraction:
 
 def check_folder(path: Path) -> None:
     """Raise SettingError for what can be no folder, because it is a file, or lies below one."""
-    there = next((each for each in (path, *path.parents) if each.exists()), None)
-    if there is not None and not there.is_dir():
+    if (there := file_in_the_way(path)) is not None:
         raise SettingError(f"{path} lies at or below {there}, which is a file; name a folder, or one that may be made")
 
 
