@@ -214,8 +214,8 @@ def test_the_table_of_rules_is_the_code() -> None:
 
 
 def shell_calls(path: Path) -> list[str]:
-    """The lines of shell examples that call convscope."""
-    lines = [line for example in examples(path, "sh") for line in example.splitlines()]
+    """The lines of shell examples that call convscope; a line that ends in a backslash goes on in the next."""
+    lines = [line for example in examples(path, "sh") for line in example.replace("\\\n", " ").splitlines()]
     calls = [line.removeprefix(".venv/bin/") for line in lines]
     return [call for call in calls if call.startswith("convscope ") and "--help" not in call]
 
