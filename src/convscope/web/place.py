@@ -1,0 +1,56 @@
+"""A place: pages that belong together under one folder, asked for by address; a server and an export ask the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Protocol
+
+MEDIA = {
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".webp": "image/webp",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".svg": "image/svg+xml",
+    ".csv": "text/csv; charset=utf-8",
+}
+"""Media type by the suffix of an address."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What stands at an address."""
+
+    content: bytes
+    media: str
+
+
+class Place(Protocol):
+    """An atlas, an evolution, a comparison, …: everything that links in its pages, which are relative, lead to."""
+
+    @property
+    def kind(self) -> str:
+        """What it is, in a word or two."""
+
+    @property
+    def title(self) -> str:
+        """Its name among several."""
+
+    @property
+    def first(self) -> str:
+        """The address to open first."""
+
+    def names(self) -> Iterator[str]:
+        """All addresses, as written by an export."""
+
+    def answer(self, name: str) -> Answer | None:
+        """What stands at an address, None if there is none; ``name`` may be anything, and never becomes a path."""
+
+
+def answered(name: str, content: bytes | str) -> Answer:
+    """An answer whose media type follows from its address."""
+    return Answer(content.encode() if isinstance(content, str) else content, MEDIA[PurePosixPath(name).suffix])
