@@ -38,13 +38,13 @@ TURNS: dict[int, Image.Transpose] = {
 """What makes an image upright, by its EXIF orientation."""
 
 
-def decode(encoded: bytes, background: Colour) -> Pixels:
-    """The first frame, upright, as uint8 [height, width, 1 or 3]; raises ``ImageError``."""
+def decode(encoded: bytes, background: Colour, limit: int = PIXEL_LIMIT) -> Pixels:
+    """The first frame, upright, as uint8 [height, width, 1 or 3]; raises ``ImageError``, also above ``limit`` pixels."""
     if not encoded:
         raise ImageError("the file is empty")
     with quiet_pillow(), _open(encoded) as picture:
-        if picture.width * picture.height > PIXEL_LIMIT:
-            raise ImageError(_too_large())
+        if picture.width * picture.height > limit:
+            raise ImageError(_too_large(limit))
         try:
             return picture_pixels(_upright(picture), background)
         except ImageError:
@@ -59,7 +59,7 @@ def _open(encoded: bytes) -> Image.Image:
     except UnidentifiedImageError as error:
         raise ImageError(f"not an image that can be read (formats: {', '.join(FORMATS)})") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(_too_large()) from error
+        raise ImageError(_too_large(PIXEL_LIMIT)) from error
     except Exception as error:  # a damaged header, see above
         raise ImageError("damaged image header") from error
 
@@ -77,5 +77,5 @@ def _orientation(picture: Image.Image) -> int:
         return 1
 
 
-def _too_large() -> str:
-    return f"more than {PIXEL_LIMIT} pixels, taken for a decompression bomb"
+def _too_large(limit: int) -> str:
+    return f"more than {limit} pixels, taken for a decompression bomb"

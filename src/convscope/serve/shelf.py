@@ -1,0 +1,69 @@
+"""The places that are open, each under a name of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from urllib.parse import quote
+
+from convscope.web.html import to_html, to_json
+from convscope.web.pages import Link
+from convscope.web.place import Answer, Place, answered
+from convscope.web.shelf import shelf_page
+from convscope.web.urls import INDEX, json_of
+
+LONGEST = 40
+STATIC = ("style.css", "script.js")
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Open places by name, and what stands before them."""
+
+    places: Mapping[str, Place]
+
+    @property
+    def first(self) -> str:
+        """Where ``/`` leads: into the only place, or to the list of all."""
+        if len(self.places) == 1:
+            return address_of(*next(iter(self.places.items())))
+        return f"/{INDEX.index()}"
+
+    @cached_property
+    def front(self) -> Mapping[str, Answer]:
+        """What stands outside all places, by address: the list of them, and what error pages look like."""
+        page = shelf_page(
+            (place.kind, Link(place.title, address_of(name, place).lstrip("/"))) for name, place in self.places.items()
+        )
+        source = files("convscope.web") / "static"
+        return {
+            INDEX.index(): answered(INDEX.index(), to_html(page)),
+            json_of(INDEX.index()): answered(json_of(INDEX.index()), to_json(page)),
+            **{INDEX.static(name): answered(INDEX.static(name), (source / name).read_bytes()) for name in STATIC},
+        }
+
+
+def make_shelf(places: Iterable[tuple[str, Place]]) -> Shelf:
+    """A shelf of places, each with the name of its folder, from which its short and safe name on the shelf is made."""
+    found: dict[str, Place] = {}
+    for folder, place in places:
+        found[next(name for name in _names(folder) if name not in found)] = place
+    return Shelf(found)
+
+
+def _names(folder: str) -> Iterator[str]:
+    """Names for a folder, the best first, without end."""
+    plain = re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-")[:LONGEST].strip("-") or "place"
+    yield plain
+    number = 2
+    while True:
+        yield f"{plain}-{number}"
+        number += 1
+
+
+def address_of(name: str, place: Place) -> str:
+    """Where a place begins, on this server."""
+    return f"/at/{name}/{quote(place.first)}"
