@@ -1,0 +1,75 @@
+"""What pages say on which live questions are asked: the choices. Answers are filled in by their scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from convscope.web.catalogue import Catalogue
+from convscope.web.pages import Head, ImageLink, Link
+from convscope.web.parts import image_link
+from convscope.web.urls import Urls
+
+THUMBS = 300
+"""Images offered of an atlas; others are reached from their own pages."""
+HERE = Urls("../")
+"""Live pages lie in a folder of their own, beside that of the places."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The images of one atlas that may be asked about."""
+
+    at: str  # name of the atlas's place
+    title: str
+    images: tuple[ImageLink, ...]  # that have a picture
+    more: Link | None  # where the others are, if there are more
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What all live pages offer: images of the open atlases, and a file of one's own."""
+
+    model: str
+    height: int  # of what the model sees
+    width: int
+    megabytes: float  # largest file
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True)
+class OcclusionPage:
+    """Where an occluder is slid over an image: figure 7 of Zeiler & Fergus 2013, filled in as it is computed."""
+
+    head: Head
+    asked: Asked
+    patch: int  # side, by default
+    stride: int
+    fills: tuple[str, ...]
+    layers: tuple[str, ...]
+    layer: str  # by default
+    classes: tuple[str, ...]
+    colours: tuple[str, ...]  # from the smallest to the largest number, #rrggbb
+    marks: tuple[str, ...]  # of the most frequent labels
+    others: str  # of all other labels
+
+
+def offer_of(catalogue: Catalogue, at: str) -> Offer:
+    """The images of an atlas that have a picture, at most ``THUMBS``."""
+    urls = Urls(f"{HERE.root}at/{at}/")
+    images = tuple(image_link(catalogue, image, urls) for image in sorted(catalogue.shots)[:THUMBS])
+    more = Link(f"all {len(catalogue.shots)} images", urls.images()) if len(catalogue.shots) > THUMBS else None
+    return Offer(at, catalogue.atlas.manifest.model.spec, images, more)
+
+
+def live_head(title: str, name: str, trail: Sequence[Link]) -> Head:
+    """What all live pages share; ``name`` is that of the page."""
+    return Head(
+        title=title,
+        style=HERE.static("style.css"),
+        script=HERE.static("script.js"),
+        json=f"{name}.json",
+        trail=tuple(trail),
+        previous=None,
+        next=None,
+    )
