@@ -231,7 +231,7 @@ def _write_part(
     for task in part:
         view = _view(model, images, task.image)
         pictures += [encode_picture(task.image, view)] if task.picture else []
-        found = _project_image(model, torch.from_numpy(view)[None], task.winners, way, device)
+        found = project_image(model, torch.from_numpy(view)[None], task.winners, way, device)
         packed += [projection.pack() for projection in found]
         progress(len(packed))
     packed.sort(key=lambda row: (row.layer, row.unit, row.rank))
@@ -250,7 +250,7 @@ def _view(model: Model, images: ImageSet, image: int) -> View:
     return view
 
 
-def _project_image(
+def project_image(
     model: Model, view: torch.Tensor, winners: Sequence[Winner], way: Way, device: str
 ) -> Iterator[Projection]:
     """One forward pass, then every unit of every layer that this image is among the strongest of."""

@@ -15,11 +15,12 @@ import numpy as np
 from convscope.atlas.reader import Atlas
 from convscope.atlas.tiles import crop, unit_tiles
 from convscope.display import Picture, fit, to_png, to_rgb
-from convscope.engine.graphs import digest_of, graph_of
-from convscope.errors import AtlasMismatchError, ImageError, ImageSetError
+from convscope.engine.graphs import graph_of
+from convscope.errors import ImageError, ImageSetError
 from convscope.figures.occlusion import TILE, Examples, figure_png
 from convscope.images import ImageSet
 from convscope.models import Model
+from convscope.pipeline.match import check_model
 from convscope.pipeline.occlusion_facts import facts_of, grids_npz
 from convscope.pipeline.results import ResultFolder, model_facts
 from convscope.probes.fills import View, fill_name
@@ -214,11 +215,7 @@ def _same(picture: View, view: View) -> bool:
 
 
 def _check_atlas(atlas: Atlas, model: Model, layers: list[str]) -> None:
-    if atlas.manifest.model.digest != digest_of(model):
-        raise AtlasMismatchError(
-            f"the atlas in {atlas.path} was made from {atlas.manifest.model.spec} with other weights, ops or "
-            "preprocessing than this model, so its units are not this model's. Give an atlas of this model, or none"
-        )
+    check_model(atlas, model)
     for address in layers:
         atlas.layer(address)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from convscope.serve.gate import READING, Asked, Gate, refusal, without_token
 from convscope.serve.problem import UNEXPECTED, problem_response
+from convscope.web.problem import STYLE
 
 POLICY = {
     "default-src": "'none'",
@@ -32,6 +33,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """On every answer, errors included."""
+FREE = frozenset({STYLE})
+"""Addresses that need no token: what the page looks like that asks for one."""
 
 logger = logging.getLogger("convscope.serve")
 
@@ -89,6 +92,7 @@ def asked_of(scope: Scope) -> Asked:
 def _answered_here(gate: Gate, scope: Scope) -> Response | None:
     """The answer to what does not reach the application: a refusal, or the way on once a token was shown."""
     asked, accept = asked_of(scope), Headers(scope=scope).get("accept", "")
+    gate = replace(gate, token=None) if scope["path"] in FREE else gate
     if (refused := refusal(gate, asked)) is not None:
         headers = {"WWW-Authenticate": 'Bearer realm="convscope"'} if refused.status == 401 else None
         return problem_response(accept, refused.status, refused.error, headers)

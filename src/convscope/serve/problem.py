@@ -50,6 +50,7 @@ def wants_page(accept: str) -> bool:
 
 def problem_response(accept: str, status: int, error: str, headers: Mapping[str, str] | None = None) -> Response:
     """The answer that says why there is none."""
+    sent = {"Cache-Control": "no-store", **(headers or {})}
     if wants_page(accept):
-        return HTMLResponse(to_html(problem_page(status, error)), status, dict(headers or {}))
-    return JSONResponse(Problem(status=status, error=error).model_dump(), status, dict(headers or {}))
+        return HTMLResponse(to_html(problem_page(status, error)), status, sent)
+    return JSONResponse(Problem(status=status, error=error).model_dump(), status, sent)

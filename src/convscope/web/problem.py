@@ -18,6 +18,7 @@ TITLES = {
     500: "Something went wrong",
     503: "Too much is being asked at once",
 }
+STYLE = "/static/style.css"
 
 
 @dataclass(frozen=True)
@@ -34,4 +35,4 @@ class ProblemPage:
 def problem_page(status: int, error: str) -> ProblemPage:
     """The page for an HTTP status; its links are absolute, because it may stand at any address."""
     title = TITLES.get(status) or HTTPStatus(status).phrase
-    return ProblemPage(status, title, error, "/static/style.css", "/")
+    return ProblemPage(status, title, error, STYLE, "/")

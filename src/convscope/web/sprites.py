@@ -61,6 +61,13 @@ def paint_unit(
     return UnitSprites(_encode(card, small.cell), _paint_projections(layer, size, projections, frames))
 
 
+def paint_projection(layer: LayerRow, size: tuple[int, int], top: TopRow, projection: Projection) -> bytes:
+    """One projection in the frame of its activation (WebP), on a scale of its own; for an input of ``size``."""
+    frames = {projection.rank: frame_of(top, layer, *size)}
+    (tile,) = _projection_tiles([projection], frames, projection_sheet(layer, *size, count=1).cell)
+    return _encode(tile, max(tile.size))
+
+
 def patches_of(pictures: Pictures) -> Patches:
     """Paints patches, and keeps the latest."""
 
