@@ -33,6 +33,7 @@ LEVELS = {
     "convscope.pipeline": 7,
     "convscope.render": 7,
     "convscope.figures": 7,
+    "convscope.serve": 7,
     "convscope.web": 7,
     "convscope.cli": 8,
     "convscope.__main__": 8,

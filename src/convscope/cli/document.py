@@ -51,6 +51,14 @@ EXAMPLES = {
         "per image; most of the time goes into projections, so begin with few `--units`. See "
         "[scan](how-to/scan.md) and [atlas](how-to/atlas.md).",
     ),
+    "serve": Example(
+        "convscope serve atlas/ --model torchvision:vgg16 --open",
+        "Prints the address to open, `http://127.0.0.1:8000/`, and shows [pages](how-to/pages.md) there until it is "
+        "stopped. With `--model`, pages lead to questions that are asked of the model as you look, also about your own "
+        "images, which stay in memory. Only this machine can connect, unless `--host` says otherwise: then the printed "
+        "address holds a token, and without it nothing is shown. Needs `pip install 'convscope[serve]'`. See "
+        "[serve](how-to/serve.md).",
+    ),
     "transfer": Example(
         "convscope transfer torchvision:vgg16 photographs/ -o transfer --per-class 1,3,10 --pooled",
         "Writes the folder `transfer`: `report.md` with accuracy by layer, classifier and number of training images, "

@@ -21,6 +21,7 @@ from convscope.cli.occlude import occlude
 from convscope.cli.overlap import overlap
 from convscope.cli.plan import plan
 from convscope.cli.project import project
+from convscope.cli.serve import serve
 from convscope.cli.train import evaluate, train
 from convscope.cli.transfer import transfer
 from convscope.cli.trust import trust
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 for command in (
     atlas,
+    serve,
     project,
     occlude,
     invariance,

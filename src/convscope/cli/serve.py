@@ -5,23 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convscope.cli.options import SCHEMES, AsJson, Device, Weights, load, starting
+from convscope.cli.options import AsJson, Device, Weights, load
 
 if TYPE_CHECKING:
-    from convscope.serve.gate import Gate
     from convscope.serve.jobs import Jobs
-    from convscope.serve.listen import Listening
-    from convscope.serve.live.context import Context
-    from convscope.serve.shelf import Shelf
 
 _SAFE = re.compile(r"[A-Za-z0-9._~-]{16,200}")
 
@@ -34,7 +28,6 @@ def serve(
             "--model",
             metavar="MODEL",
             help="The model that the atlas was made from, for live questions; without it only pages are shown.",
-            autocompletion=starting(SCHEMES),
         ),
     ] = None,
     weights: Weights = None,
@@ -66,3 +59,55 @@ def serve(
     from convscope.models.source import optional
 
     optional("fastapi", "serve", "serve")
+    optional("uvicorn", "serve", "serve")
+    from convscope.serve.app import make_app
+    from convscope.serve.gate import gate_of
+    from convscope.serve.jobs import Jobs
+    from convscope.serve.listen import listen, make_server, url_of
+    from convscope.serve.live.context import Context
+    from convscope.serve.opening import open_folders
+    from convscope.serve.uploads import Bounds, Uploads
+
+    listening = listen(host, port)
+    gate = gate_of(host, listening.port, names or (), _token(token, host, names))
+    loaded = None if model is None else load(model, weights, device)
+    opened = open_folders(atlases, loaded)
+    for note in opened.notes:
+        typer.echo(f"note: {note}", err=True)
+    jobs, uploads = Jobs(seconds=seconds), Uploads(Bounds(encoded=int(max_upload * 1e6)))
+    live = None if loaded is None else Context(loaded, opened.asked, jobs, uploads, device)
+    app = make_app(opened.shelf, gate, live)
+    url = url_of(listening, gate)
+    server = make_server(app, lambda: _say(url, as_json=as_json, browser=open_), lambda: jobs.close(0))
+    try:
+        server.run(sockets=[listening.socket])
+    except SystemExit as stop:
+        _leave(jobs, stop.code)
+        raise
+
+
+def _token(given: str | None, host: str, names: Sequence[str] | None) -> str | None:
+    """The token to ask for: the given one, or a new one if more than this machine can connect."""
+    from convscope.serve.gate import is_loopback
+    from convscope.serve.listen import new_token
+
+    if given is not None and not _SAFE.fullmatch(given):
+        raise typer.BadParameter("a token has 16 to 200 letters, digits, or -._~; leave it out, and one is made")
+    return given or (None if is_loopback(host) and not names else new_token())
+
+
+def _say(url: str, *, as_json: bool, browser: bool) -> None:
+    typer.echo(json.dumps({"url": url}) if as_json else f"{url}\nCtrl-C stops it.")
+    sys.stdout.flush()
+    if browser:
+        import webbrowser
+
+        webbrowser.open(url)
+
+
+def _leave(jobs: Jobs, code: object) -> None:
+    """Wait a moment for the threads of jobs; one that is deep in a computation would keep the program from ending."""
+    if not jobs.close(0.5):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)

@@ -67,10 +67,12 @@ class _Server(uvicorn.Server):
         self.ready, self.stop = ready, stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
         await super().startup(sockets)
         self.ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what works, then wait for what is being sent."""
         self.stop()
         await super().shutdown(sockets)
 

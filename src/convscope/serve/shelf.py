@@ -6,17 +6,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
 from urllib.parse import quote
 
 from convscope.web.html import to_html, to_json
 from convscope.web.pages import Link
 from convscope.web.place import Answer, Place, answered
 from convscope.web.shelf import shelf_page
+from convscope.web.sources import STATIC, static_file
 from convscope.web.urls import INDEX, json_of
 
 LONGEST = 40
-STATIC = ("style.css", "script.js")
 
 
 @dataclass(frozen=True)
@@ -38,20 +37,19 @@ class Shelf:
         page = shelf_page(
             (place.kind, Link(place.title, address_of(name, place).lstrip("/"))) for name, place in self.places.items()
         )
-        source = files("convscope.web") / "static"
         return {
             INDEX.index(): answered(INDEX.index(), to_html(page)),
             json_of(INDEX.index()): answered(json_of(INDEX.index()), to_json(page)),
-            **{INDEX.static(name): answered(INDEX.static(name), (source / name).read_bytes()) for name in STATIC},
+            **{INDEX.static(name): answered(INDEX.static(name), static_file(name)) for name in STATIC},
         }
 
 
-def make_shelf(places: Iterable[tuple[str, Place]]) -> Shelf:
-    """A shelf of places, each with the name of its folder, from which its short and safe name on the shelf is made."""
-    found: dict[str, Place] = {}
-    for folder, place in places:
-        found[next(name for name in _names(folder) if name not in found)] = place
-    return Shelf(found)
+def names_of(folders: Iterable[str]) -> tuple[str, ...]:
+    """A short, safe name for each place, made from the name of its folder; no two are the same."""
+    found: dict[str, None] = {}
+    for folder in folders:
+        found[next(name for name in _names(folder) if name not in found)] = None
+    return tuple(found)
 
 
 def _names(folder: str) -> Iterator[str]:

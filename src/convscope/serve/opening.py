@@ -1,0 +1,53 @@
+"""From folders to a shelf, and which of its atlases a model may be asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convscope.atlas.reader import Atlas
+from convscope.errors import AtlasMismatchError
+from convscope.serve.shelf import Shelf, names_of
+from convscope.web.asks import Asks
+from convscope.web.atlas_place import AtlasPlace
+
+if TYPE_CHECKING:
+    from convscope.models import Model
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What folders hold."""
+
+    shelf: Shelf
+    asked: Mapping[str, Atlas]
+    """The atlases of the model, by the names of their places."""
+    notes: tuple[str, ...]
+    """Why an atlas is shown without live questions, where that was not to be expected."""
+
+
+def open_folders(folders: Sequence[Path], model: Model | None = None) -> Opened:
+    """Open all folders; the pages of those that were made from ``model`` lead to live questions.
+
+    Raises AtlasError for a folder that cannot be shown, and AtlasMismatchError if the model has none of the atlases.
+    """
+    atlases = dict(zip(names_of(folder.resolve().name for folder in folders), map(Atlas.open, folders), strict=True))
+    reasons = {} if model is None else {name: _mismatch(atlas, model) for name, atlas in atlases.items()}
+    asked = {name: atlas for name, atlas in atlases.items() if reasons.get(name, "not asked") is None}
+    wrong = [reason for reason in reasons.values() if reason is not None]
+    if wrong and not asked:
+        raise AtlasMismatchError(wrong[0])
+    places = {name: AtlasPlace(atlas, Asks(name) if name in asked else None) for name, atlas in atlases.items()}
+    return Opened(Shelf(places), asked, tuple(wrong))
+
+
+def _mismatch(atlas: Atlas, model: Model) -> str | None:
+    from convscope.pipeline.match import check_model
+
+    try:
+        check_model(atlas, model)
+    except AtlasMismatchError as error:
+        return str(error)
+    return None
