@@ -8,6 +8,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from convscope.web.live import OcclusionPage
 from convscope.web.pages import ImagePage, ImagesPage, IndexPage, LayerPage, Page, UnitPage
 from convscope.web.problem import ProblemPage
 from convscope.web.shelf import ShelfPage
@@ -20,6 +21,7 @@ TEMPLATES: dict[type, str] = {
     ImagesPage: "images.html",
     ShelfPage: "shelf.html",
     ProblemPage: "problem.html",
+    OcclusionPage: "occlusion.html",
 }
 
 
@@ -58,12 +60,12 @@ def percent(value: float) -> str:
     return f"{100 * value:.3g}%"
 
 
-def to_html(page: Page | ShelfPage | ProblemPage) -> str:
+def to_html(page: Page) -> str:
     """The page as one HTML document."""
     template = environment().get_template(TEMPLATES[type(page)])
     return template.render({field.name: getattr(page, field.name) for field in fields(page)})
 
 
-def to_json(page: Page | ShelfPage | ProblemPage) -> str:
+def to_json(page: Page) -> str:
     """The page as JSON, field by field; ``ValueError`` if a number is not finite."""
     return json.dumps(page, default=vars, ensure_ascii=False, allow_nan=False)

@@ -6,6 +6,7 @@ Numbers stay numbers (templates format them), links are made by ``urls``, and no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 
 @dataclass(frozen=True)
@@ -302,4 +303,11 @@ class ImagesPage:
     skips: tuple[Skip, ...]  # on the first part only
 
 
-Page = IndexPage | LayerPage | UnitPage | ImagePage | ImagesPage
+class Page(Protocol):
+    """Any page: a frozen dataclass with a head, whose template ``web.html`` lists."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def head(self) -> Head:
+        """What all pages share."""

@@ -37,9 +37,11 @@ def picture_of(context: Context, source: Source) -> tuple[Pixels, Model]:
         raise SettingError("choose one image: of an atlas (at, image), or one that was sent (key)")
     if source.key is not None:
         return context.uploads.get(source.key), context.model
+    from convscope.pipeline.match import check_model
+
     assert source.at is not None
     assert source.image is not None
     atlas = context.atlas(source.at)
-    context.check_same(source.at)
+    check_model(atlas, context.model)
     seen = replace(context.model, preprocessing=replace(context.model.preprocessing, resize=None))
     return atlas.picture(source.image), seen
