@@ -1,0 +1,89 @@
+"""A small real place, and a real server on loopback."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from convscope.serve.app import make_app
+from convscope.serve.gate import gate_of
+from convscope.serve.listen import listen, make_server
+from convscope.serve.live.context import Context
+from convscope.serve.shelf import Shelf
+from convscope.web.place import Answer, answered, one_by_one
+
+OWN = "http://127.0.0.1:8000"
+PAGE = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
+
+
+@dataclass
+class Notebook:
+    """A place that holds texts, and counts how often each was made."""
+
+    texts: dict[str, str]
+    title: str = "notes"
+    kind: str = "notebook"
+    first: str = "index.html"
+    made: list[str] = field(default_factory=list)
+
+    def names(self) -> Iterator[str]:
+        yield from self.texts
+
+    def answer(self, name: str) -> Answer | None:
+        if name not in self.texts:
+            return None
+        self.made.append(name)
+        return answered(name, self.texts[name])
+
+    def answers(self) -> Iterator[tuple[str, Answer]]:
+        return one_by_one(self)
+
+
+def notebook(title: str = "notes", kind: str = "notebook") -> Notebook:
+    return Notebook({"index.html": "<p>hello " * 200, "static/style.css": "p {}", "a b/ü.html": "<p>odd"}, title, kind)
+
+
+def client(shelf: Shelf, live: Context | None = None, token: str | None = None) -> TestClient:
+    """A client that asks the application itself, without a connection."""
+    app = make_app(shelf, gate_of("127.0.0.1", 8000, token=token), live)
+    return TestClient(app, base_url=OWN, follow_redirects=False)
+
+
+@contextmanager
+def serving(app: FastAPI, taken: socket.socket | None = None) -> Iterator[int]:
+    """A real server with this application, in a thread; gives its port."""
+    sock = taken or listen("127.0.0.1", 0).socket
+    ready = threading.Event()
+    server = make_server(app, ready.set)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield sock.getsockname()[1]
+    finally:
+        stop(server, thread)
+
+
+def stop(server: uvicorn.Server, thread: threading.Thread) -> None:
+    server.should_exit = True
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def eventually(holds: object, seconds: float = 5) -> bool:
+    """Whether something callable comes to hold; tests say what, not how quickly."""
+    assert callable(holds)
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
