@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from convscope.web.pages import Link
 from convscope.web.urls import Urls
+
+QUESTIONS = {"occlusion": "Occlusion"}
+"""Pages on which questions are asked, and their titles."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,10 @@ class Asks:
     def page(self, urls: Urls, question: str, **about: int | str) -> str:
         """The page on which a question is asked, with what it is about filled in."""
         return f"{urls.root}../../live/{question}.html?{urlencode({'at': self.at, **about})}"
+
+    def pages(self, urls: Urls, **about: int | str) -> tuple[Link, ...]:
+        """Links to all of them."""
+        return tuple(Link(title, self.page(urls, name, **about)) for name, title in QUESTIONS.items())
 
     def projection(self, urls: Urls, layer: str, unit: int, rank: int, method: str) -> str:
         """A picture: one of a unit's strongest activations, projected by a method."""

@@ -28,6 +28,7 @@ from convscope.web.parts import (
     head_of,
     image_link,
     layer_facts,
+    methods_of,
     nearest,
     neighbours,
     skip_list,
@@ -124,6 +125,7 @@ def unit_page(catalogue: Catalogue, unit: UnitRow, tops: Sequence[TopRow], class
             ClassTops(name, tuple(top_of(catalogue, layer, row, None, UNIT) for row in rows)) for name, rows in classes
         ),
         class_limit=CLASSES,
+        methods=methods_of(catalogue, layer, unit.unit, UNIT),
         method=catalogue.method,
         trust=trust_of(catalogue, unit.layer),
     )
@@ -143,6 +145,7 @@ def image_page(catalogue: Catalogue, image: int, tops: Iterable[TopRow]) -> Imag
             (Link("Images", FOLDER.images(place // PART)),),
             neighbours(catalogue.shown, place, lambda near: Link(f"image {near}", FOLDER.image(near))),
         ),
+        asks=catalogue.asks.pages(FOLDER, image=image) if catalogue.asks and image in catalogue.shots else (),
         image=image_link(catalogue, image, FOLDER),
         size=_size(row),
         count=len({(top.layer, top.unit) for top in ordered}),

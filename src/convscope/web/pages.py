@@ -28,6 +28,7 @@ class Head:
     trail: tuple[Link, ...]  # the way here from the index, without the page itself
     previous: Link | None  # neighbour on the left, also on the arrow key
     next: Link | None  # neighbour on the right
+    asks: tuple[Link, ...] = ()  # pages on which live questions are asked, where a server has the model
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,16 @@ class Top:
 
 
 @dataclass(frozen=True)
+class MethodPicture:
+    """The strongest activation of a unit projected by one method, made when it is looked at."""
+
+    title: str
+    href: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class ClassTops:
     """A unit's strongest activations among the images of one class."""
 
@@ -276,6 +287,7 @@ class UnitPage:
     tops: tuple[Top, ...]
     classes: tuple[ClassTops, ...]
     class_limit: int  # no more classes than so many are shown
+    methods: tuple[MethodPicture, ...]  # side by side; empty where no server has the model
     method: Method
     trust: Trust | None  # None: its pictures were not tested
 
@@ -285,6 +297,7 @@ class ImagePage:
     """One image and the units that it drives most."""
 
     head: Head
+    asks: tuple[Link, ...]  # live questions about this image
     image: ImageLink
     size: str  # of the file, before resizing
     count: int  # of units

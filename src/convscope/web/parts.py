@@ -8,9 +8,21 @@ from typing import TypeVar
 
 from convscope.atlas.schema import LayerRow, TopRow, UnitRow
 from convscope.web.catalogue import Catalogue
-from convscope.web.pages import Head, ImageLink, LayerFacts, Link, Picture, Skip, Sprite, Top, UnitCard
+from convscope.web.pages import (
+    Head,
+    ImageLink,
+    LayerFacts,
+    Link,
+    MethodPicture,
+    Picture,
+    Skip,
+    Sprite,
+    Top,
+    UnitCard,
+)
 from convscope.web.tiles import card_sheet, coarse, frame_of, is_whole, projection_sheet, window_of
 from convscope.web.urls import Urls, json_of
+from convscope.web.words import TITLES
 
 Item = TypeVar("Item")
 
@@ -33,7 +45,17 @@ def head_of(
         trail=(Link(spec, urls.index()), *trail),
         previous=around[0],
         next=around[1],
+        asks=catalogue.asks.pages(urls) if catalogue.asks else (),
     )
+
+
+def methods_of(catalogue: Catalogue, layer: LayerRow, unit: int, urls: Urls) -> tuple[MethodPicture, ...]:
+    """The strongest activation of a unit by all methods, where there is a server with the model to make them."""
+    if catalogue.asks is None or (layer.layer, unit) not in catalogue.driven:
+        return ()
+    side = projection_sheet(layer, *catalogue.size, count=1).cell
+    pictures = ((title, catalogue.asks.projection(urls, layer.layer, unit, 0, name)) for name, title in TITLES.items())
+    return tuple(MethodPicture(title, href, side, side) for title, href in pictures)
 
 
 def neighbours(items: Sequence[Item], place: int, link: Callable[[Item], Link]) -> tuple[Link | None, Link | None]:

@@ -4,6 +4,7 @@ import { ask, clock, pictureOf, save, say, setUpAsking, setUpChoice } from "./li
 const by = (id) => document.getElementById(id);
 const form = by("ask");
 const panels = by("panels");
+const canvasOf = (panel) => by(`${panel}-panel`);
 const colours = panels.dataset.colours.split(" ");
 const marks = panels.dataset.marks.split(" ");
 const COARSE = [1, 2, 4];
@@ -44,7 +45,7 @@ function near(values, row, column) {
 }
 
 function paint(panel, colourOf) {
-  const canvas = by(panel);
+  const canvas = canvasOf(panel);
   const draw = canvas.getContext("2d");
   draw.clearRect(0, 0, canvas.width, canvas.height);
   now.rows.forEach((_, row) => now.columns.forEach((__, column) => {
@@ -114,7 +115,7 @@ function paintLabels() {
 }
 
 function paintImage() {
-  const canvas = by("image");
+  const canvas = canvasOf("image");
   const draw = canvas.getContext("2d");
   draw.drawImage(now.view, 0, 0);
   if (now.place === null) return;
@@ -154,7 +155,7 @@ function remark() {
   by("label-remark").textContent = label === null ? "this output is not a row of classes" : `${now.classes[label]} (${short(at("label_probability"))})`;
   const words = [by("image-remark"), by("target-remark"), by("label-remark")].map((line) => line.textContent);
   for (const panel of ["image", "target", "sums", "label"]) {
-    by(panel).setAttribute("aria-label", `${by(`${panel}-title`).textContent}. Occluder at ${words.join("; ")}`);
+    canvasOf(panel).setAttribute("aria-label", `${by(`${panel}-title`).textContent}. Occluder at ${words.join("; ")}`);
   }
 }
 
@@ -170,8 +171,8 @@ function introduce() {
   const [top, left, bottom, right] = now.layer.window;
   by("projection-remark").textContent = now.projection
     ? `peak ${short(now.layer.peak)}; it sees rows ${top}\u2013${bottom - 1}, columns ${left}\u2013${right - 1}` : "no rule projects this layer";
-  if (now.projection) by("projection").getContext("2d").drawImage(now.projection, 0, 0);
-  by("projection").setAttribute("aria-label", by("projection-title").textContent);
+  if (now.projection) canvasOf("projection").getContext("2d").drawImage(now.projection, 0, 0);
+  canvasOf("projection").setAttribute("aria-label", by("projection-title").textContent);
   const list = document.createElement("ol");
   list.className = "predictions";
   list.append(...now.predictions.map(({ name, probability }) => {
@@ -265,7 +266,7 @@ function pointed(event) {
 const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 for (const panel of ["image", "sums", "target", "label"]) {
-  const canvas = by(panel);
+  const canvas = canvasOf(panel);
   canvas.addEventListener("pointermove", (event) => move(pointed(event)));
   canvas.addEventListener("pointerdown", (event) => move(pointed(event)));
   canvas.addEventListener("pointerleave", () => { if (now) { now.follows = true; soon(); } });
@@ -283,7 +284,7 @@ for (const panel of ["image", "sums", "target", "label"]) {
 }
 
 for (const button of document.querySelectorAll("[data-save]")) {
-  button.addEventListener("click", () => by(button.dataset.save).toBlob((blob) => save(`occlusion-${button.dataset.save}.png`, blob)));
+  button.addEventListener("click", () => canvasOf(button.dataset.save).toBlob((blob) => save(`occlusion-${button.dataset.save}.png`, blob)));
 }
 
 by("table").addEventListener("click", () => {
