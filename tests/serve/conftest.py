@@ -19,6 +19,7 @@ from convscope.serve.listen import listen, make_server
 from convscope.serve.live.context import Context
 from convscope.serve.shelf import Shelf
 from convscope.web.place import Answer, answered, one_by_one
+from tests.web.conftest import browser as browser
 
 OWN = "http://127.0.0.1:8000"
 PAGE = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
