@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from convscope.web.pages import Link
 from convscope.web.urls import Urls
 
-QUESTIONS = {"occlusion": "Occlusion"}
+QUESTIONS = {"occlusion": "Occlusion", "invariance": "Invariance"}
 """Pages on which questions are asked, and their titles."""
 
 

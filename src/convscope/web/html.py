@@ -8,7 +8,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from convscope.web.live import OcclusionPage
+from convscope.web.live import InvariancePage, OcclusionPage
 from convscope.web.pages import ImagePage, ImagesPage, IndexPage, LayerPage, Page, UnitPage
 from convscope.web.problem import ProblemPage
 from convscope.web.shelf import ShelfPage
@@ -22,6 +22,7 @@ TEMPLATES: dict[type, str] = {
     ShelfPage: "shelf.html",
     ProblemPage: "problem.html",
     OcclusionPage: "occlusion.html",
+    InvariancePage: "invariance.html",
 }
 
 

@@ -54,6 +54,25 @@ class OcclusionPage:
     others: str  # of all other labels
 
 
+@dataclass(frozen=True)
+class Movement:
+    """A transform that may be chosen."""
+
+    name: str
+    axis: str
+
+
+@dataclass(frozen=True)
+class InvariancePage:
+    """Where an image is shifted, magnified or turned: figure 5 of Zeiler & Fergus 2013 for one image."""
+
+    head: Head
+    asked: Asked
+    transforms: tuple[Movement, ...]
+    borders: tuple[str, ...]
+    colours: tuple[str, ...]  # of layers, from the first to the last, #rrggbb
+
+
 def offer_of(catalogue: Catalogue, at: str) -> Offer:
     """The images of an atlas that have a picture, at most ``THUMBS``."""
     urls = Urls(f"{HERE.root}at/{at}/")

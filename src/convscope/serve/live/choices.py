@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from convscope.serve.live.context import Context
 from convscope.web.catalogue import Catalogue
-from convscope.web.live import HERE, Asked, OcclusionPage, live_head, offer_of
+from convscope.web.live import HERE, Asked, InvariancePage, Movement, OcclusionPage, live_head, offer_of
 from convscope.web.pages import Link
 
 FILLS = ("grey", "mean", "blur", "noise", "zero", "#000000", "#ffffff")
+BORDERS = ("reflect", "wrap", "crop", "grey", "mean", "zero")
 SHADES = 64
 
 
@@ -38,6 +39,20 @@ def occlusion_page(context: Context) -> OcclusionPage:
         colours=_colours(),
         marks=LINE_COLOURS,
         others=OTHERS,
+    )
+
+
+def invariance_page(context: Context) -> InvariancePage:
+    """The page on which an image is moved."""
+    from convscope.probes.invariance.transform import TRANSFORMS
+
+    asked = asked_of(context)
+    return InvariancePage(
+        head=live_head(f"Invariance \N{MIDDLE DOT} {asked.model}", "invariance", _trail(asked)),
+        asked=asked,
+        transforms=tuple(Movement(each.name, each.axis) for each in TRANSFORMS.values()),
+        borders=BORDERS,
+        colours=_colours(),
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from convscope.errors import SettingError
 from convscope.serve.live.context import Context
+from convscope.serve.live.predictions import predictions, short
 from convscope.serve.live.source import Source, picture_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ PLACES = 20_000
 """More are refused: nobody waits for them, and no screen shows them."""
 COARSE = (4, 2, 1)
 """Every so many places in both directions, one pass after another."""
-PREDICTIONS = 5
 LINES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": {"schema": {"type": "object"}}}}}
 Side = Annotated[int, Field(ge=1, le=10_000)]
 
@@ -108,7 +108,7 @@ def _begun(begun: Begun, question: Question) -> Mapping[str, Any]:
         "patch": grid.mask.shape,
         "quantity": seen.target.quantity,
         "target": seen.target.name,
-        "unoccluded": _short(seen.unoccluded),
+        "unoccluded": short(seen.unoccluded),
         "probability": bool(seen.target.classes),
         "classes": [outputs.name(index) for index in range(outputs.count)],
         "predictions": _predictions(begun),
@@ -122,10 +122,8 @@ def _predictions(begun: Begun) -> list[dict[str, Any]]:
     outputs = begun.seen.reading.outputs
     if not outputs.count:
         return []
-    probabilities = outputs.probabilities(begun.seen.recorded.values[begun.seen.graph.output])[0]
-    best = probabilities.topk(min(PREDICTIONS, outputs.count))
-    pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-    return [{"name": outputs.name(index), "probability": _short(value)} for index, value in pairs]
+    shares = outputs.probabilities(begun.seen.recorded.values[begun.seen.graph.output])[0]
+    return predictions(shares.cpu().numpy(), outputs.names)
 
 
 def _layer(response: LayerResponse) -> dict[str, Any]:
@@ -136,8 +134,8 @@ def _layer(response: LayerResponse) -> dict[str, Any]:
     shown = None if found is None else data_url(to_picture(found, display_scale([found])))
     return {
         "address": f"{response.layer}:{response.unit}",
-        "peak": _short(response.peak),
-        "unoccluded": _short(response.unoccluded),
+        "peak": short(response.peak),
+        "unoccluded": short(response.unoccluded),
         "window": response.window,
         "method": response.method,
         "projection": shown,
@@ -146,8 +144,4 @@ def _layer(response: LayerResponse) -> dict[str, Any]:
 
 def _columns(values: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Names without spaces, numbers of at most six digits."""
-    return {name.replace(" 0", ""): [_short(value) for value in numbers.tolist()] for name, numbers in values.items()}
-
-
-def _short(value: float) -> float | int:
-    return value if isinstance(value, int) else float(f"{value:.6g}")
+    return {name.replace(" 0", ""): [short(value) for value in numbers.tolist()] for name, numbers in values.items()}
