@@ -9,16 +9,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pytest
 import uvicorn
 from fastapi import FastAPI
+from playwright.sync_api import Browser, Page
 from starlette.testclient import TestClient
 
+from convscope.atlas.reader import Atlas
 from convscope.serve.app import make_app
 from convscope.serve.gate import gate_of
+from convscope.serve.jobs import Jobs
 from convscope.serve.listen import listen, make_server
 from convscope.serve.live.context import Context
 from convscope.serve.shelf import Shelf
+from convscope.serve.uploads import Bounds, Uploads
+from convscope.web.asks import Asks
+from convscope.web.atlas_place import AtlasPlace
 from convscope.web.place import Answer, answered, one_by_one
+from tests.serve.asked import CLASSIFIER, asked_atlas
 from tests.web.conftest import browser as browser
 
 OWN = "http://127.0.0.1:8000"
@@ -88,3 +96,44 @@ def eventually(holds: object, seconds: float = 5) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+@pytest.fixture(scope="session")
+def atlas(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
+    return asked_atlas(tmp_path_factory.mktemp("asked"))
+
+
+@pytest.fixture
+def context(atlas: Atlas) -> Iterator[Context]:
+    jobs = Jobs()
+    yield Context(CLASSIFIER, {"a": atlas}, jobs, Uploads(Bounds(encoded=100_000)))
+    assert jobs.close(10)
+
+
+@pytest.fixture
+def asked(context: Context) -> TestClient:
+    return client(Shelf({"a": AtlasPlace(context.atlases["a"], Asks("a"))}), context)
+
+
+@pytest.fixture
+def opened(context: Context) -> Iterator[str]:
+    listening = listen("127.0.0.1", 0)
+    app = make_app(
+        Shelf({"a": AtlasPlace(context.atlases["a"], Asks("a"))}), gate_of("127.0.0.1", listening.port), context
+    )
+    with serving(app, listening.socket) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def page(browser: Browser, opened: str) -> Iterator[Page]:
+    page = browser.new_page()
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    yield page
+    page.close()
+    assert complaints == []
+    assert all(url.startswith((opened, "data:", "blob:")) for url in requests), requests

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,41 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from starlette.testclient import TestClient
 
-from convscope.atlas.reader import Atlas
 from convscope.probes.occlusion.grid import make_grid
 from convscope.probes.occlusion.occlude import occlude
-from convscope.serve.jobs import Jobs
 from convscope.serve.live.context import Context
 from convscope.serve.live.occlusion import passes
-from convscope.serve.shelf import Shelf
-from convscope.serve.uploads import Bounds, Uploads
-from convscope.web.asks import Asks
-from convscope.web.atlas_place import AtlasPlace
-from tests.serve.asked import CLASSIFIER, asked_atlas
-from tests.serve.conftest import OWN, client, serving
+from tests.serve.asked import CLASSIFIER
+from tests.serve.conftest import OWN
 from tests.web.conftest import SIZES
 
 FROM_HERE = {"Origin": OWN}
-
-
-@pytest.fixture(scope="module")
-def atlas(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
-    return asked_atlas(tmp_path_factory.mktemp("occlusion"))
-
-
-@pytest.fixture
-def context(atlas: Atlas) -> Iterator[Context]:
-    jobs = Jobs()
-    yield Context(CLASSIFIER, {"a": atlas}, jobs, Uploads(Bounds(encoded=100_000)))
-    assert jobs.close(10)
-
-
-@pytest.fixture
-def asked(context: Context) -> TestClient:
-    return client(Shelf({"a": AtlasPlace(context.atlases["a"], Asks("a"))}), context)
 
 
 def events(asked: TestClient, **question: object) -> list[dict[str, Any]]:
@@ -141,34 +117,6 @@ def test_too_many_places_are_refused(asked: TestClient, monkeypatch: pytest.Monk
     monkeypatch.setattr("convscope.serve.live.occlusion.PLACES", 10)
     told = events(asked, at="a", image=1, patch=2, stride=1)
     assert "choose a larger stride" in told[-1]["error"]
-
-
-@pytest.fixture
-def opened(context: Context) -> Iterator[str]:
-    from convscope.serve.app import make_app
-    from convscope.serve.gate import gate_of
-    from convscope.serve.listen import listen
-
-    listening = listen("127.0.0.1", 0)
-    app = make_app(
-        Shelf({"a": AtlasPlace(context.atlases["a"], Asks("a"))}), gate_of("127.0.0.1", listening.port), context
-    )
-    with serving(app, listening.socket) as port:
-        yield f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture
-def page(browser: Browser, opened: str) -> Iterator[Page]:
-    page = browser.new_page()
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    yield page
-    page.close()
-    assert complaints == []
-    assert all(url.startswith((opened, "data:", "blob:")) for url in requests), requests
 
 
 def painted(page: Page, panel: str) -> int:

@@ -67,7 +67,9 @@ def test_a_projection_is_that_of_the_stored_picture(asked: TestClient, folder: P
 
 
 def test_methods_differ(asked: TestClient, folder: Path) -> None:
-    pictures = [shown(asked, driven(folder), method).tobytes() for method in ("deconvnet", "guided_backprop", "gradient")]
+    pictures = [
+        shown(asked, driven(folder), method).tobytes() for method in ("deconvnet", "guided_backprop", "gradient")
+    ]
     assert len(set(pictures)) == 3
 
 
@@ -92,7 +94,9 @@ def test_what_cannot_be_asked_is_said(asked: TestClient, query: str, status: int
 
 def test_an_atlas_of_another_model_is_refused(folder: Path) -> None:
     atlas = Atlas.open(folder)
-    other = client(open_folders([folder]).shelf, Context(tiny(1), MappingProxyType({"atlas": atlas}), Jobs(), Uploads()))
+    other = client(
+        open_folders([folder]).shelf, Context(tiny(1), MappingProxyType({"atlas": atlas}), Jobs(), Uploads())
+    )
     found = other.get(f"/live/project?at=atlas&layer={LAYER}&unit=1")
     assert found.status_code == 409
     assert "other weights" in found.json()["error"]

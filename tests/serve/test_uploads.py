@@ -45,7 +45,9 @@ def bomb(side: int) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
 
 
 def context(bounds: Bounds = SMALL) -> Context:
@@ -56,7 +58,9 @@ def context(bounds: Bounds = SMALL) -> Context:
 def taking(bounds: Bounds = SMALL) -> Iterator[tuple[int, Uploads]]:
     sock = socket.create_server(("127.0.0.1", 0))
     live = context(bounds)
-    with serving(make_app(Shelf({"notes": notebook()}), gate_of("127.0.0.1", sock.getsockname()[1]), live), sock) as port:
+    with serving(
+        make_app(Shelf({"notes": notebook()}), gate_of("127.0.0.1", sock.getsockname()[1]), live), sock
+    ) as port:
         yield port, live.uploads
 
 

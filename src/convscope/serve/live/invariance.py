@@ -16,11 +16,14 @@ from convscope.serve.live.predictions import predictions, short
 from convscope.serve.live.source import Source, picture_of
 
 if TYPE_CHECKING:
+    from convscope.models import Model
     from convscope.probes.invariance.one import Moved, OneImage
     from convscope.serve.tell import Tell
 
 BATCH = 5
 """Views in a pass: few, so that the curves begin soon."""
+CURVES = 9
+"""Layers that are told apart on a chart; more are left out, evenly."""
 
 
 class Question(Source):
@@ -44,11 +47,22 @@ def _moved(context: Context, question: Question, tell: Tell) -> None:
 
     started = time.perf_counter()
     picture, model = picture_of(context, question)
-    ready = one_image(model, picture, question.transform, border=question.border, device=context.device)
+    layers = chosen_layers(model, context.device)
+    ready = one_image(model, picture, question.transform, None, layers, border=question.border, device=context.device)
     tell({"begun": _begun(ready, question)})
     for step in ready.steps(BATCH):
         tell({"found": _found(step, context.model.classes)})
     tell({"finished": {"seconds": round(time.perf_counter() - started, 2)}})
+
+
+def chosen_layers(model: Model, device: str) -> list[str]:
+    """Addresses of at most ``CURVES`` of the layers that ``invariance`` watches, evenly spread, with the last."""
+    from convscope.engine.graphs import graph_of
+    from convscope.probes.invariance.watched import watched_layers
+
+    found = [each.address for each in watched_layers(graph_of(model, device), None)]
+    count = min(CURVES, len(found))
+    return [found[(place + 1) * len(found) // count - 1] for place in range(count)]
 
 
 def _begun(ready: OneImage, question: Question) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ import { ask, clock, pictureOf, save, say, setUpAsking, setUpChoice } from "./li
 const by = (id) => document.getElementById(id);
 const form = by("ask");
 const colours = by("moved").dataset.colours.split(" ");
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [640, 400, 52, 12, 12, 44];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [640, 400, 64, 12, 12, 44];
 const CLASSES = 5;
 let now = null;
 
@@ -65,7 +65,7 @@ const colourOf = (place, count) => colours[Math.round((place / Math.max(count - 
 
 function drawCurves() {
   const known = now.steps.filter(Boolean).flatMap((step) => step.normalised);
-  const high = Math.max(1, ...known);
+  const high = Math.max(4, Math.ceil(4 * Math.max(0, ...known))) / 4;
   const scale = axes(high);
   frame(by("curves"), scale, high, `Distance of ${now.layers.length} layers by ${now.axis}`);
   const rows = now.layers.map((layer, place) => {
