@@ -1,0 +1,52 @@
+"""An evolution as a place: its pages, sprites and files by address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from convscope.web.evolution.build import FILES, SCRIPT, evolution_page, layer_page, strip_page
+from convscope.web.evolution.facts import FACTS
+from convscope.web.evolution.parts import name_of
+from convscope.web.evolution.sprites import LARGE, SMALL, paint_course
+from convscope.web.evolution.stored import StoredEvolution, open_evolution
+from convscope.web.evolution.urls import ROOT
+from convscope.web.html import to_html, to_json
+from convscope.web.listed import ListedPlace, static_contents
+from convscope.web.result_files import ResultFiles
+from convscope.web.urls import json_of
+
+Maker = Callable[[], bytes | str]
+
+
+def recognised(folder: Path) -> bool:
+    """Whether a folder holds a finished evolution."""
+    return ResultFiles(folder).has(FACTS)
+
+
+def evolution_place(folder: str | Path) -> ListedPlace:
+    """The place of a folder that ``convscope evolve`` wrote; raises the errors of ``open_evolution``."""
+    stored = open_evolution(folder)
+    contents = dict(_contents(stored)) | static_contents("style.css", "script.js", SCRIPT)
+    return ListedPlace("evolution", name_of(stored), ROOT.index(), contents)
+
+
+def _contents(stored: StoredEvolution) -> Iterator[tuple[str, Maker]]:
+    yield from _page(ROOT.index(), partial(evolution_page, stored))
+    for depth, layer in enumerate(stored.facts.layers):
+        address, there = layer.layer, stored.courses[depth].there
+        yield from _page(ROOT.layer(address), partial(layer_page, stored, address))
+        for unit in layer.shown:
+            yield from _page(ROOT.strip(address, unit), partial(strip_page, stored, address, unit))
+            known = there[:, unit].tolist()
+            yield ROOT.small(address, unit), partial(paint_course, stored.archive, depth, unit, known, SMALL)
+            yield ROOT.large(address, unit), partial(paint_course, stored.archive, depth, unit, known, LARGE)
+    for name in FILES:
+        if stored.files.has(name):
+            yield ROOT.file(name), partial(stored.files.read, name)
+
+
+def _page(name: str, build: Callable[[], object]) -> Iterator[tuple[str, Maker]]:
+    yield name, lambda: to_html(build())
+    yield json_of(name), lambda: to_json(build())
