@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from functools import cache
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from convscope.web.pages import ImagePage, ImagesPage, IndexPage, LayerPage, Page, UnitPage
+from convscope.web.evolution.pages import EvolutionLayerPage, EvolutionPage, EvolutionStripPage
+from convscope.web.pages import ImagePage, ImagesPage, IndexPage, LayerPage, UnitPage
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 TEMPLATES: dict[type, str] = {
     IndexPage: "index.html",
@@ -16,6 +21,9 @@ TEMPLATES: dict[type, str] = {
     UnitPage: "unit.html",
     ImagePage: "image.html",
     ImagesPage: "images.html",
+    EvolutionPage: "evolution.html",
+    EvolutionLayerPage: "evolution_layer.html",
+    EvolutionStripPage: "evolution_strip.html",
 }
 
 
@@ -54,12 +62,12 @@ def percent(value: float) -> str:
     return f"{100 * value:.3g}%"
 
 
-def to_html(page: Page) -> str:
+def to_html(page: DataclassInstance) -> str:
     """The page as one HTML document."""
     template = environment().get_template(TEMPLATES[type(page)])
     return template.render({field.name: getattr(page, field.name) for field in fields(page)})
 
 
-def to_json(page: Page) -> str:
+def to_json(page: DataclassInstance) -> str:
     """The page as JSON, field by field; ``ValueError`` if a number is not finite."""
     return json.dumps(page, default=vars, ensure_ascii=False, allow_nan=False)

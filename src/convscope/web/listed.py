@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 
-from convscope.web.place import Answer, answered
+from convscope.web.place import Answer, answered, one_by_one
+from convscope.web.sources import static_file
 
 Contents = Mapping[str, Callable[[], bytes | str]]
 
@@ -30,8 +30,11 @@ class ListedPlace:
         make = self.contents.get(name)
         return None if make is None else answered(name, make())
 
+    def answers(self) -> Iterator[tuple[str, Answer]]:
+        """Every address with what stands there."""
+        return one_by_one(self)
+
 
 def static_contents(*names: str) -> Contents:
     """Style sheets and scripts of the program, at ``static/``."""
-    folder = files("convscope.web") / "static"
-    return {f"static/{name}": partial((folder / name).read_bytes) for name in names}
+    return {f"static/{name}": partial(static_file, name) for name in names}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 from numpy.typing import NDArray
 
 from convscope.errors import AtlasFormatError
@@ -93,7 +94,7 @@ def _course(rows: pa.Table, units: int, bands: pa.Table, facts: EvolutionFacts, 
     return LayerCourse(
         rows=rows,
         units=units,
-        jump=rows.column("jump").fill_null(value=False).to_numpy().reshape(count, units),
+        jump=pa.compute.fill_null(rows.column("jump"), fill_value=False).to_numpy().reshape(count, units),
         there=there.reshape(count, units),
         bands={name: tuple(bands.column(name).to_pylist()) for name in _QUARTILES},
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from convscope.web.evolution.build import FILES, SCRIPT, evolution_page, layer_page, strip_page
 from convscope.web.evolution.facts import FACTS
-from convscope.web.evolution.parts import name_of
+from convscope.web.evolution.parts import name_of, numbers_of
 from convscope.web.evolution.sprites import LARGE, SMALL, paint_course
 from convscope.web.evolution.stored import StoredEvolution, open_evolution
 from convscope.web.evolution.urls import ROOT
@@ -18,6 +18,9 @@ from convscope.web.result_files import ResultFiles
 from convscope.web.urls import json_of
 
 Maker = Callable[[], bytes | str]
+
+PAINTED = 4096
+"""Sprites kept, about 10 kB each."""
 
 
 def recognised(folder: Path) -> bool:
@@ -34,14 +37,15 @@ def evolution_place(folder: str | Path) -> ListedPlace:
 
 def _contents(stored: StoredEvolution) -> Iterator[tuple[str, Maker]]:
     yield from _page(ROOT.index(), partial(evolution_page, stored))
+    paint = lru_cache(PAINTED)(partial(paint_course, stored.archive))
     for depth, layer in enumerate(stored.facts.layers):
-        address, there = layer.layer, stored.courses[depth].there
+        address, course = layer.layer, stored.courses[depth]
         yield from _page(ROOT.layer(address), partial(layer_page, stored, address))
         for unit in layer.shown:
             yield from _page(ROOT.strip(address, unit), partial(strip_page, stored, address, unit))
-            known = there[:, unit].tolist()
-            yield ROOT.small(address, unit), partial(paint_course, stored.archive, depth, unit, known, SMALL)
-            yield ROOT.large(address, unit), partial(paint_course, stored.archive, depth, unit, known, LARGE)
+            about = depth, unit, tuple(course.there[:, unit].tolist()), numbers_of(course.jump[:, unit])
+            yield ROOT.small(address, unit), partial(paint, *about, SMALL)
+            yield ROOT.large(address, unit), partial(paint, *about, LARGE)
     for name in FILES:
         if stored.files.has(name):
             yield ROOT.file(name), partial(stored.files.read, name)
