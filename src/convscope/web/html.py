@@ -11,6 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from convscope.web.evolution.pages import EvolutionLayerPage, EvolutionPage, EvolutionStripPage
 from convscope.web.pages import ImagePage, ImagesPage, IndexPage, LayerPage, UnitPage
+from convscope.web.results.ablation import AblationPage
+from convscope.web.results.experiment import ExperimentPage
+from convscope.web.results.run import RunPage
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -24,6 +27,9 @@ TEMPLATES: dict[type, str] = {
     EvolutionPage: "evolution.html",
     EvolutionLayerPage: "evolution_layer.html",
     EvolutionStripPage: "evolution_strip.html",
+    RunPage: "run.html",
+    AblationPage: "ablation.html",
+    ExperimentPage: "experiment.html",
 }
 
 

@@ -9,7 +9,8 @@ from functools import partial
 from convscope.web.place import Answer, answered, one_by_one
 from convscope.web.sources import static_file
 
-Contents = Mapping[str, Callable[[], bytes | str]]
+Maker = Callable[[], bytes | str]
+Contents = Mapping[str, Maker]
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from PIL import Image
 
-from convscope.errors import AddressError, AtlasFormatError
+from convscope.errors import AddressError
 from convscope.web.evolution.curve import convergence_chart
 from convscope.web.evolution.facts import LayerFacts
 from convscope.web.evolution.pages import (
     Bare,
-    Download,
     EvolutionLayerPage,
     EvolutionPage,
     EvolutionStripPage,
@@ -34,6 +30,7 @@ from convscope.web.evolution.stored import StoredEvolution
 from convscope.web.evolution.strip import strip_of
 from convscope.web.evolution.urls import FOLDER, ROOT, UNIT
 from convscope.web.pages import Fact, Link, Picture
+from convscope.web.results.parts import downloads_of, picture_of
 
 SAMPLES = 8
 """Units of a layer on the page of the evolution."""
@@ -71,7 +68,7 @@ def evolution_page(stored: StoredEvolution) -> EvolutionPage:
         method=method_of(stored),
         film=_film(stored),
         still=ROOT.file(STILL) if stored.files.has(STILL) else None,
-        downloads=downloads_of(stored),
+        downloads=downloads_of(stored.files, FILES),
         facts=_facts(stored),
         skipped=tuple(Fact(skip.image, skip.reason) for skip in facts.skipped),
         notes=facts.notes,
@@ -126,20 +123,6 @@ def strip_page(stored: StoredEvolution, address: str, unit: int) -> EvolutionStr
     )
 
 
-def downloads_of(stored: StoredEvolution) -> tuple[Download, ...]:
-    """The files of the folder that are handed out."""
-    return tuple(
-        Download(name, ROOT.file(name), holds, size_of((stored.files.path / name).stat().st_size))
-        for name, holds in FILES.items()
-        if stored.files.has(name)
-    )
-
-
-def size_of(count: int) -> str:
-    """A number of bytes, in words."""
-    return f"{count / 1e6:.3g} MB" if count >= 1e6 else f"{max(count / 1e3, 0.1):.2g} kB"
-
-
 def _line(stored: StoredEvolution, layer: LayerFacts) -> LayerLine:
     address = layer.layer
     _, course = stored.layer(address)
@@ -161,15 +144,8 @@ def _line(stored: StoredEvolution, layer: LayerFacts) -> LayerLine:
 
 
 def _film(stored: StoredEvolution) -> Picture | None:
-    if not stored.files.has(FILM) or (stored.files.path / FILM).stat().st_size > LARGEST_FILM:
-        return None
-    try:
-        with Image.open(io.BytesIO(stored.files.read(FILM)), formats=["WEBP"]) as film:
-            return Picture(ROOT.file(FILM), film.width, film.height)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise AtlasFormatError(
-            f"{stored.files.path / FILM} is not a WebP film ({error}). Remove it, or make the result again."
-        ) from error
+    small = stored.files.has(FILM) and (stored.files.path / FILM).stat().st_size <= LARGEST_FILM
+    return picture_of(stored.files, FILM) if small else None
 
 
 def _facts(stored: StoredEvolution) -> tuple[Fact, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from convscope.web.chart import Chart
 from convscope.web.pages import Box, Fact, Head, Picture, Sprite
+from convscope.web.results.values import Download
 
 
 @dataclass(frozen=True)
@@ -125,16 +126,6 @@ class LayerLine:
     measures: tuple[Measure, ...]
     dots: tuple[float | None, ...]  # the measures' settling points, in percent of the way through training
     samples: tuple[Tile, ...]  # a few of its units, evenly spaced by channel
-
-
-@dataclass(frozen=True)
-class Download:
-    """A file of the result."""
-
-    name: str
-    href: str
-    holds: str
-    size: str
 
 
 @dataclass(frozen=True)

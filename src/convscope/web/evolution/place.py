@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -12,12 +12,9 @@ from convscope.web.evolution.parts import name_of, numbers_of
 from convscope.web.evolution.sprites import LARGE, SMALL, paint_course
 from convscope.web.evolution.stored import StoredEvolution, open_evolution
 from convscope.web.evolution.urls import ROOT
-from convscope.web.html import to_html, to_json
-from convscope.web.listed import ListedPlace, static_contents
+from convscope.web.listed import ListedPlace, Maker, static_contents
 from convscope.web.result_files import ResultFiles
-from convscope.web.urls import json_of
-
-Maker = Callable[[], bytes | str]
+from convscope.web.shown import shown
 
 PAINTED = 4096
 """Sprites kept, about 10 kB each."""
@@ -36,13 +33,13 @@ def evolution_place(folder: str | Path) -> ListedPlace:
 
 
 def _contents(stored: StoredEvolution) -> Iterator[tuple[str, Maker]]:
-    yield from _page(ROOT.index(), partial(evolution_page, stored))
+    yield from shown(ROOT.index(), partial(evolution_page, stored))
     paint = lru_cache(PAINTED)(partial(paint_course, stored.archive))
     for depth, layer in enumerate(stored.facts.layers):
         address, course = layer.layer, stored.courses[depth]
-        yield from _page(ROOT.layer(address), partial(layer_page, stored, address))
+        yield from shown(ROOT.layer(address), partial(layer_page, stored, address))
         for unit in layer.shown:
-            yield from _page(ROOT.strip(address, unit), partial(strip_page, stored, address, unit))
+            yield from shown(ROOT.strip(address, unit), partial(strip_page, stored, address, unit))
             about = depth, unit, tuple(course.there[:, unit].tolist()), numbers_of(course.jump[:, unit])
             yield ROOT.small(address, unit), partial(paint, *about, SMALL)
             yield ROOT.large(address, unit), partial(paint, *about, LARGE)
@@ -50,7 +47,3 @@ def _contents(stored: StoredEvolution) -> Iterator[tuple[str, Maker]]:
         if stored.files.has(name):
             yield ROOT.file(name), partial(stored.files.read, name)
 
-
-def _page(name: str, build: Callable[[], object]) -> Iterator[tuple[str, Maker]]:
-    yield name, lambda: to_html(build())
-    yield json_of(name), lambda: to_json(build())
