@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from convscope.display import Picture, blank, display_scale, fit, grid, shrink, to_picture, to_rgb
 from convscope.figures.ink import DOTS_PER_INCH, FAINT, INK, new_figure, png, short
+from convscope.probes.evolution.labels import headings
 from convscope.probes.evolution.record import Drawn
 from convscope.probes.evolution.result import Evolution, LayerEvolution, jumps_of
 
@@ -69,14 +70,6 @@ def patches_png(found: Evolution, title: str = "") -> bytes:
 def columns_of(count: int) -> NDArray[np.int64]:
     """Which checkpoints a figure shows: all, or some that are evenly spread, the first and the last among them."""
     return np.unique(np.linspace(0, count - 1, min(count, MOST_COLUMNS)).round().astype(np.int64))
-
-
-def headings(labels: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The word that all labels begin with, and the rest of each: ``epoch``, (``1``, ``2``, …)."""
-    words = {label.split(" ", 1)[0] for label in labels}
-    if len(words) > 1 or not all(" " in label for label in labels):
-        return "", tuple(labels)
-    return words.pop(), tuple(label.split(" ", 1)[1] for label in labels)
 
 
 def _sheet(found: Evolution, title: str, what: str, tile: Tile) -> bytes:

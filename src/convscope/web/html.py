@@ -8,9 +8,13 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from convscope.web.evolution.pages import EvolutionLayerPage, EvolutionPage, EvolutionStripPage
 from convscope.web.live import InvariancePage, OcclusionPage
 from convscope.web.pages import ImagePage, ImagesPage, IndexPage, LayerPage, Page, UnitPage
 from convscope.web.problem import ProblemPage
+from convscope.web.results.ablation import AblationPage
+from convscope.web.results.experiment import ExperimentPage
+from convscope.web.results.run import RunPage
 from convscope.web.shelf import ShelfPage
 
 TEMPLATES: dict[type, str] = {
@@ -23,6 +27,12 @@ TEMPLATES: dict[type, str] = {
     ProblemPage: "problem.html",
     OcclusionPage: "occlusion.html",
     InvariancePage: "invariance.html",
+    EvolutionPage: "evolution.html",
+    EvolutionLayerPage: "evolution_layer.html",
+    EvolutionStripPage: "evolution_strip.html",
+    RunPage: "run.html",
+    AblationPage: "ablation.html",
+    ExperimentPage: "experiment.html",
 }
 
 

@@ -17,6 +17,11 @@ MEDIA = {
     ".jpg": "image/jpeg",
     ".svg": "image/svg+xml",
     ".csv": "text/csv; charset=utf-8",
+    ".gif": "image/gif",
+    ".md": "text/markdown; charset=utf-8",
+    ".parquet": "application/vnd.apache.parquet",
+    ".npz": "application/zip",
+    ".jsonl": "application/x-ndjson",
 }
 """Media type by the suffix of an address."""
 
