@@ -13,6 +13,7 @@ from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import LayerRow, TopRow
 from convscope.errors import AtlasFormatError
 from convscope.render import SHEETS, sheet_name
+from convscope.web.asks import Asks
 from convscope.web.pages import Method
 from convscope.web.urls import SUFFIXES
 from convscope.web.words import LIMITS, SCALING, SENTENCES, TITLES
@@ -24,7 +25,7 @@ _STRONGEST_CLASSES = """
 SELECT * EXCLUDE (best, place) FROM (
   SELECT *, dense_rank() OVER (PARTITION BY unit ORDER BY best DESC, among) AS place FROM (
     SELECT *, max(value) OVER (PARTITION BY unit, among) AS best FROM top
-    WHERE layer = {layer} AND among IS NOT NULL
+    WHERE layer = {layer} AND among IS NOT NULL{unit}
   )
 ) WHERE place <= {count} ORDER BY unit, place, rank
 """
@@ -46,6 +47,8 @@ class Catalogue:
     """An atlas, with answers about all of it that are kept; AtlasFormatError where it makes no sense."""
 
     atlas: Atlas
+    asks: Asks | None = None
+    """Where live questions are asked, if there is a server with the model."""
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -90,6 +93,11 @@ class Catalogue:
         return tuple(sorted({*table.column("image").to_pylist(), *self.shots}))
 
     @cached_property
+    def images(self) -> frozenset[int]:
+        """The same, to ask whether an image is among them."""
+        return frozenset(self.shown)
+
+    @cached_property
     def projected(self) -> Mapping[tuple[str, int], frozenset[int]]:
         """Ranks of the activations that have projections, by layer and unit."""
         table = self.atlas.query("SELECT DISTINCT layer, unit, rank FROM projections")
@@ -123,10 +131,11 @@ class Catalogue:
         table = self.atlas.query("SELECT DISTINCT layer, unit FROM top WHERE among IS NULL")
         return frozenset((row["layer"], row["unit"]) for row in table.to_pylist())
 
-    def classes_of_layer(self, layer: LayerRow) -> Mapping[int, ByClass]:
-        """Per unit, the strongest activations within the ``CLASSES`` classes that drive it most."""
+    def classes_of_layer(self, layer: LayerRow, unit: int | None = None) -> Mapping[int, ByClass]:
+        """Per unit (or of one only), the strongest activations within the ``CLASSES`` classes that drive it most."""
         quoted = "'" + layer.layer.replace("'", "''") + "'"
-        table = self.atlas.query(_STRONGEST_CLASSES.format(layer=quoted, count=CLASSES))
+        one = "" if unit is None else f" AND unit = {unit:d}"
+        table = self.atlas.query(_STRONGEST_CLASSES.format(layer=quoted, count=CLASSES, unit=one))
         rows = [TopRow(**row) for row in table.to_pylist()]
         grouped = {
             unit: tuple((among or "", tuple(tops)) for among, tops in groupby(group, key=lambda row: row.among))

@@ -50,6 +50,17 @@ class Place(Protocol):
     def answer(self, name: str) -> Answer | None:
         """What stands at an address, None if there is none; ``name`` may be anything, and never becomes a path."""
 
+    def answers(self) -> Iterator[tuple[str, Answer]]:
+        """Every address with what stands there, in any order; ``one_by_one`` where nothing quicker is known."""
+
+
+def one_by_one(place: Place) -> Iterator[tuple[str, Answer]]:
+    """Every address of a place with its answer."""
+    for name in place.names():
+        found = place.answer(name)
+        assert found is not None, f"{place.title}: nothing stands at {name}"
+        yield name, found
+
 
 def answered(name: str, content: bytes | str) -> Answer:
     """An answer whose media type follows from its address."""

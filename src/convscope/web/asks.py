@@ -1,0 +1,24 @@
+"""Where live questions about a place are asked: addresses that only a server with a model has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from convscope.web.urls import Urls
+
+
+@dataclass(frozen=True)
+class Asks:
+    """Addresses of live questions about the place ``at``; links are made from a page whose root is ``urls``."""
+
+    at: str
+
+    def page(self, urls: Urls, question: str, **about: int | str) -> str:
+        """The page on which a question is asked, with what it is about filled in."""
+        return f"{urls.root}../../live/{question}.html?{urlencode({'at': self.at, **about})}"
+
+    def projection(self, urls: Urls, layer: str, unit: int, rank: int, method: str) -> str:
+        """A picture: one of a unit's strongest activations, projected by a method."""
+        asked = {"at": self.at, "layer": layer, "unit": unit, "rank": rank, "method": method}
+        return f"{urls.root}../../live/project?{urlencode(asked)}"

@@ -1,0 +1,70 @@
+"""Writes a place as files that open from disk."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from convscope.errors import AtlasError
+from convscope.web.place import Place
+
+MARK = "convscope-site.txt"
+"""Its presence says that a folder was written by ``export_place`` and may be replaced."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of files written so far, and of all."""
+
+
+def export_place(place: Place, destination: str | Path, progress: Progress = lambda _done, _total: None) -> Path:
+    """Write all that ``place`` answers into the folder ``destination``; returns the page to open first.
+
+    The folder appears, or replaces an earlier export, only when all is written: no stale page is left, and a
+    run that is stopped changes nothing. Raises AtlasError if the folder holds anything but an earlier export.
+    """
+    target = Path(destination).resolve()
+    check_target(target)
+    total = sum(1 for _ in place.names())
+    with _replacing(target) as folder:
+        for done, (name, answer) in enumerate(place.answers(), start=1):
+            _write(folder, name, answer.content)
+            progress(done, total)
+    return target / place.first
+
+
+def check_target(target: Path) -> None:
+    """Raise AtlasError if there is anything at ``target`` but an empty folder or an earlier export."""
+    if target.is_dir() and (not any(target.iterdir()) or (target / MARK).is_file()):
+        return
+    if os.path.lexists(target):
+        raise AtlasError(
+            f"{target} exists and is not an earlier export (it has no {MARK}), so it is not replaced. "
+            "Name a new folder, or remove this one first."
+        )
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """A new folder beside ``target`` that takes its place at the end; on an error it is removed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as work:
+        folder, old = Path(work) / "new", Path(work) / "old"
+        folder.mkdir()
+        (folder / MARK).write_text("Pages written by convscope; an export to this folder replaces them.\n")
+        yield folder
+        if target.exists():
+            target.rename(old)
+        try:
+            folder.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)
+            raise
+
+
+def _write(folder: Path, name: str, content: bytes) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
