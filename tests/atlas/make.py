@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from convscope.atlas.manifest import DataFacts, Manifest, ModelFacts, Provenance
 from convscope.atlas.projection import Projection
 from convscope.atlas.schema import ImageRow, LayerRow, PictureRow, ProjectionRow, TopRow, TrustRow, UnitRow
 from convscope.atlas.session import open_for_writing
-from convscope.atlas.writer import write_manifest, write_table
+from convscope.atlas.writer import write_columns, write_manifest, write_table
 from convscope.window import Field
 
 CLASSES = ("cat", "dog")
@@ -73,12 +74,15 @@ def make_atlas(
     seed: int = 0,
     suffix: str = "",
     projected: int | None = None,
+    peaks: bool = True,
 ) -> Path:
     """Write an atlas of layers (address, units) over ``images`` images of ``size`` pixels; returns ``path``.
 
     The last image is skipped; the last unit of every layer is dead and has no top activations; the pictures of the
     second layer were not tested. ``suffix`` ends the
     name, class and reason of every image; ``projected`` limits projections to so many units of a layer, from unit 1.
+    Without ``peaks`` it is like an atlas from before there were any; with them, units 0 and 1 of every layer are
+    nearly the same, and the sample is all images that were used.
     """
     generator = np.random.default_rng(seed)
     manifest = make_manifest([layer for layer, _ in layers], images, size, top, per_class, labelled, raw, channels,
@@ -112,6 +116,8 @@ def make_atlas(
         ]
         write_table(path, "top", tops)
         write_table(path, "trust", trust_rows([layer for number, (layer, _) in enumerate(layers) if number != 1]))
+        if peaks:
+            write_columns(path, "peaks", (peak_columns(row, images - 1, seed + row.depth) for row in rows))
         if raw != "none":
             for layer in rows:
                 chosen = [row for row in tops if row.layer == layer.layer and row.among is None]
@@ -193,6 +199,21 @@ def projection_rows(tops: Sequence[TopRow], channels: int, generator: np.random.
     for row in tops:
         pixels = smooth(generator, row.bottom - row.top, row.right - row.left, channels)
         yield Projection(row.layer, row.unit, row.rank, row.image, "deconvnet", row.top, row.left, pixels).pack()
+
+
+def peak_columns(layer: LayerRow, images: int, seed: int) -> Mapping[str, Any]:
+    """Rectified noise, up to the largest peak of ``unit_row``; unit 1 is half of unit 0, with a little noise."""
+    generator = np.random.default_rng(seed)
+    values = generator.normal(size=(layer.units, images)).clip(0)
+    values[1:2] = (values[0] + 0.02 * generator.normal(size=images)).clip(0)
+    for unit in range(layer.units):
+        values[unit] *= 0 if unit == layer.units - 1 else 10 / (1 + unit) / max(values[unit].max(), 1e-9)
+    return {
+        "layer": layer.layer,
+        "unit": np.repeat(np.arange(layer.units, dtype=np.int32), images),
+        "image": np.tile(np.arange(images, dtype=np.int32), layer.units),
+        "value": values.ravel().astype(np.float32),
+    }
 
 
 def trust_rows(layers: Sequence[str]) -> Iterator[TrustRow]:

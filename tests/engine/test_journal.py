@@ -13,6 +13,7 @@ import torch
 from convscope.engine.journal import load_part, save_part
 from convscope.engine.loading import Outcome
 from convscope.engine.part import Part
+from convscope.engine.sampled import Sample
 from convscope.engine.tally import Statistics, Tally
 from convscope.engine.topk import TopK
 from tests.engine.test_tally import CLASSES
@@ -21,8 +22,17 @@ from tests.engine.test_topk import tied_maps
 IMAGES = range(4, 13)
 
 
-def nothing(*, k: int = 3, classes: int = 4, class_k: int = 2, many: bool = False, layers: int = 2) -> Part:
-    return Part((Tally.empty(5, k, classes, many=many, class_k=class_k),) * layers, ())
+def nothing(
+    *,
+    k: int = 3,
+    classes: int = 4,
+    class_k: int = 2,
+    many: bool = False,
+    layers: int = 2,
+    sample: tuple[int, int] = (20, 10),
+) -> Part:
+    tally = Tally.empty(5, k, classes, many=many, class_k=class_k, sample=Sample(*sample))
+    return Part((tally,) * layers, ())
 
 
 def some_part() -> Part:
@@ -39,11 +49,13 @@ def same(one: Part, other: Part) -> bool:
 def same_tally(a: Tally, b: Tally) -> bool:
     tops = [(a.top, b.top), *((a.by_class[c], b.by_class[c]) for c in sorted(a.by_class))]
     statistics = [(getattr(a.statistics, n), getattr(b.statistics, n)) for n in Statistics.__dataclass_fields__]
+    pairs = zip(a.sampled.joined(), b.sampled.joined(), strict=True)
     return (
         sorted(a.by_class) == sorted(b.by_class)
         and (a.many, a.class_k) == (b.many, b.class_k)
         and all(same_top(x, y) for x, y in tops)
-        and all(torch.equal(x, y) and x.dtype == y.dtype for x, y in statistics)
+        and all(torch.equal(x, y) and x.dtype == y.dtype for x, y in (*statistics, *pairs))
+        and a.sampled.sample == b.sampled.sample
     )
 
 
@@ -72,7 +84,16 @@ def test_nothing_there_is_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [nothing(k=4), nothing(classes=5), nothing(class_k=3), nothing(many=True), nothing(layers=1), nothing(layers=3)],
+    [
+        nothing(k=4),
+        nothing(classes=5),
+        nothing(class_k=3),
+        nothing(many=True),
+        nothing(layers=1),
+        nothing(layers=3),
+        nothing(sample=(20, 9)),
+        nothing(sample=(21, 10)),
+    ],
 )
 def test_a_part_of_another_form_counts_as_absent(saved: Path, other: Part) -> None:
     assert load_part(saved, IMAGES, other) is None

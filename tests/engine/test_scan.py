@@ -20,6 +20,7 @@ from convscope.engine.scan import Question, Scan, scan
 from convscope.engine.topk import NOWHERE
 from convscope.errors import AddressError, ExportError, ImageSetError, NumberError, SettingError
 from convscope.images import ImageSet
+from convscope.images.spread import spread
 from convscope.models import Model, load_model
 from tests.engine.make import (
     DEAD,
@@ -39,7 +40,7 @@ from tests.engine.test_topk import listed
 COUNT = 40
 NAMES = ("cat", "dog", "never", "owl")
 LABELS = [(0, 1, 3)[number % 3] for number in range(COUNT)]
-QUESTION = Question(top=5, per_class=3)
+QUESTION = Question(top=5, per_class=3, sample=17)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,10 @@ def test_holds_what_it_was_asked_for(reference: Scan, images: ImageSet) -> None:
     assert sorted(reference.tallies["1"].by_class) == [0, 1, 3]
     assert [outcome.image for outcome in reference.outcomes] == list(range(COUNT))
     assert reference.skipped == ()
+    for layer in reference.layers:
+        sampled, peaks = reference.tallies[layer.address].sampled.joined()
+        assert sampled.tolist() == spread(COUNT, 17)
+        assert torch.equal(peaks, maps_of(exact_net(), layer.address, pictures(COUNT))[sampled].amax((2, 3)))
     assert reference.tallies["4"].statistics.active[DEAD] == 0
     assert reference.tallies["4"].top.place[DEAD].tolist() == [i * 49 for i in range(5)]
 
@@ -109,7 +114,7 @@ def test_parts_merge_in_any_order(model: Model, images: ImageSet, reference: Sca
     assert same(scan(model, images, question=QUESTION, journal=tmp_path), reference)
     parts = scanning._partition(COUNT)
     assert [len(part) for part in parts] == [9, 9, 9, 9, 4]
-    nothing = Part(tuple(QUESTION.empty(layer, len(NAMES)) for layer in reference.layers), ())
+    nothing = Part(tuple(QUESTION.empty(layer, len(NAMES), COUNT) for layer in reference.layers), ())
     loaded = [load_part(tmp_path / f"scan-{number:05d}.npz", part, nothing) for number, part in enumerate(parts)]
     whole = nothing
     for number in (3, 0, 4, 1, 2):
@@ -231,7 +236,8 @@ def test_no_good_image_is_an_error_with_the_first_reason(model: Model) -> None:
 def test_settings_that_make_no_sense_are_refused(model: Model, images: ImageSet) -> None:
     wrong: Sequence[tuple[str, dict[str, Any]]] = [
         ("top must be at least 1", {"top": 0}),
-        ("per_class at least 0", {"per_class": -1}),
+        ("per_class and sample at least 0, not 9, -1 and 0", {"per_class": -1}),
+        ("not 9, 0 and -2", {"sample": -2}),
         ("one, many", {"per_image": "few"}),
     ]
     for message, setting in wrong:

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from convscope.engine.sampled import Sample
 from convscope.engine.tally import Statistics, Tally
 from convscope.errors import NumberError
+from convscope.images.spread import spread
 from tests.engine.make import full_sort
 from tests.engine.test_topk import listed, tied_maps
 
@@ -19,8 +21,9 @@ def random_maps() -> Tensor:
     return torch.randn(9, 4, 3, 3, generator=torch.Generator().manual_seed(0)) * 1e3 - 700
 
 
-def folded(maps: Tensor, classes: Tensor, batch: int, *, many: bool = False, class_k: int = 2) -> Tally:
-    tally = Tally.empty(maps.shape[1], 3, 4, many=many, class_k=class_k)
+def folded(maps: Tensor, classes: Tensor, batch: int, *, many: bool = False, class_k: int = 2, limit: int = 0) -> Tally:
+    sample = Sample(len(maps), limit)
+    tally = Tally.empty(maps.shape[1], 3, 4, many=many, class_k=class_k, sample=sample)
     for start in range(0, len(maps), batch):
         images = torch.arange(start, min(start + batch, len(maps)))
         tally = tally.after(maps[images], images, classes[images])
@@ -59,7 +62,7 @@ def test_parts_merge_in_any_order_to_the_whole() -> None:
     maps = tied_maps(9)
     whole = folded(maps, CLASSES, 9)
     cuts = [torch.arange(0, 2), torch.arange(2, 6), torch.arange(6, 9)]
-    empty = Tally.empty(5, 3, 4, class_k=2)
+    empty = Tally.empty(5, 3, 4, class_k=2, sample=Sample(9, 4))
     parts = [empty.after(maps[cut], cut, CLASSES[cut]) for cut in cuts]
     for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
         merged = empty
@@ -71,6 +74,19 @@ def test_parts_merge_in_any_order_to_the_whole() -> None:
         }
         for name in Statistics.__dataclass_fields__:
             assert torch.equal(getattr(merged.statistics, name), getattr(whole.statistics, name)), name
+        images, peaks = merged.sampled.joined()
+        assert images.tolist() == [1, 3, 5, 7]
+        assert torch.equal(peaks, maps[images].amax((2, 3)))
+
+
+@pytest.mark.parametrize("batch", [1, 4, 9])
+@pytest.mark.parametrize("limit", [0, 1, 3, 9, 20])
+def test_the_peaks_of_a_sample_against_numpy(batch: int, limit: int) -> None:
+    maps = random_maps()
+    images, peaks = folded(maps, CLASSES, batch, limit=limit).sampled.joined()
+    assert images.tolist() == spread(9, limit)
+    assert peaks.dtype == torch.float32
+    np.testing.assert_array_equal(peaks, maps.numpy().max((2, 3))[spread(9, limit)])
 
 
 def test_classes_are_not_kept_unless_asked_for() -> None:

@@ -77,8 +77,17 @@ def test_the_summary_counts(model: Model, images: ImageSet, tmp_path: Path) -> N
     assert sorted(path.name for path in summary.path.iterdir()) == [
         ".convscope.lock",
         *("images.parquet", "journal.json", "layers.parquet", "manifest.json"),
-        *("pictures", "projections", "top.parquet", "trust.parquet", "units.parquet"),
+        *("peaks.parquet", "pictures", "projections", "top.parquet", "trust.parquet", "units.parquet"),
     ]
+
+
+def test_peaks_are_those_of_the_network(atlas: Atlas) -> None:
+    for layer in LAYERS:
+        found = atlas.peaks(layer)
+        assert found is not None
+        assert found.images.tolist() == list(range(COUNT))
+        expected = maps_of(exact_net(), layer, pictures(COUNT)).amax((2, 3)).T
+        np.testing.assert_array_equal(found.values, expected)
 
 
 def test_top_and_projections_are_those_of_the_network(atlas: Atlas, model: Model) -> None:

@@ -10,10 +10,12 @@ import torch
 
 from convscope.engine.layers import Layer
 from convscope.engine.loading import Outcome
+from convscope.engine.sampled import Sample, SampledPeaks
 from convscope.engine.scan import Scan
 from convscope.engine.tally import Statistics, Tally
 from convscope.engine.topk import NOWHERE, TopK
-from convscope.pipeline.rows import image_rows, layer_rows, top_columns, unit_rows
+from convscope.pipeline import rows as making
+from convscope.pipeline.rows import image_rows, layer_rows, peak_columns, top_columns, unit_rows
 from convscope.window import Field
 from tests.engine.make import image_set, pictures
 
@@ -34,7 +36,7 @@ def all_places(layer: Layer) -> Tally:
     place[0] = torch.arange(positions) + 2 * positions
     place[1, 0] = positions
     value = torch.where(place == NOWHERE, -torch.inf, torch.arange(positions).flip(0).float())
-    return Tally(TopK(value, place), Statistics.empty(3, 0), {})
+    return Tally(TopK(value, place), Statistics.empty(3, 0), {}, SampledPeaks(3))
 
 
 def columns(layer: Layer) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def test_top_rows_are_in_order_and_hold_only_what_was_found() -> None:
 
 
 def test_each_class_follows_under_its_name() -> None:
-    tally = Tally(TopK.empty(3, 2), Statistics.empty(3, 2), {1: TopK.empty(3, 1), 0: TopK.empty(3, 1)})
+    tally = Tally(TopK.empty(3, 2), Statistics.empty(3, 2), {1: TopK.empty(3, 1), 0: TopK.empty(3, 1)}, SampledPeaks(3))
     found = list(top_columns(scan_of(LAYER, tally, ("cat", "dog")), SIZE))
     assert [batch["among"] for batch in found] == [None, "cat", "dog"]
 
@@ -92,7 +94,8 @@ def peaks_of(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def unit_table(peaks: np.ndarray, labels: np.ndarray) -> list[Any]:
     statistics = Statistics.of(torch.from_numpy(peaks), torch.from_numpy(labels), 3)
-    return list(unit_rows(scan_of(LAYER, Tally(TopK.empty(3, 1), statistics, {}), ("cat", "never", "dog"))))
+    tally = Tally(TopK.empty(3, 1), statistics, {}, SampledPeaks(3))
+    return list(unit_rows(scan_of(LAYER, tally, ("cat", "never", "dog"))))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -120,3 +123,22 @@ def test_unit_rows_against_numpy_and_the_formula(seed: int) -> None:
 def test_no_preference_without_two_classes(labels: np.ndarray) -> None:
     rows = unit_table(peaks_of()[0], labels)
     assert {(row.best_class, row.selectivity) for row in rows} == {(None, None)}
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1 << 20])
+def test_sampled_peaks_become_rows_sorted_by_unit_and_image(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "PEAKS_PER_BATCH", at_once)
+    peaks = torch.arange(12.0).reshape(4, 3)
+    sampled = SampledPeaks(3, Sample(9, 4)).after(peaks[2:], torch.tensor([5, 7]))
+    sampled = sampled.merge(SampledPeaks(3, Sample(9, 4)).after(peaks[:2], torch.tensor([1, 3])))
+    tally = Tally(TopK.empty(3, 1), Statistics.empty(3, 0), {}, sampled)
+    batches = list(peak_columns(scan_of(LAYER, tally)))
+    assert len(batches) == {1: 3, 7: 3, 1 << 20: 1}[at_once]
+    found = [
+        row
+        for batch in batches
+        for row in zip(*(batch[name].tolist() for name in ("unit", "image", "value")), strict=True)
+    ]
+    numbers = {1: 0, 3: 1, 5: 2, 7: 3}
+    assert found == [(unit, image, float(peaks[numbers[image], unit])) for unit in range(3) for image in (1, 3, 5, 7)]
+    assert {batch["layer"] for batch in batches} == {"body.relu"}

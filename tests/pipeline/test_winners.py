@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from convscope.engine.layers import Layer
+from convscope.engine.sampled import SampledPeaks
 from convscope.engine.scan import Scan
 from convscope.engine.tally import Statistics, Tally
 from convscope.engine.topk import NOWHERE, TopK
@@ -54,7 +55,7 @@ def scan_of(places: list[list[int]]) -> Scan:
     """Two layers of 4 units with the same places, image * 20 + position."""
     k = max(map(len, places))
     place = torch.tensor([row + [NOWHERE] * (k - len(row)) for row in places])
-    tally = Tally(TopK(torch.ones(4, k), place), Statistics.empty(4, 0), {})
+    tally = Tally(TopK(torch.ones(4, k), place), Statistics.empty(4, 0), {}, SampledPeaks(4))
     return Scan((FIRST, GATED), {"first": tally, "second": tally}, (), ())
 
 
@@ -112,7 +113,7 @@ def test_what_is_not_above_zero_is_no_winner() -> None:
     scan = scan_of([[45, 3], [1], [], [59]])
     top = scan.tallies["first"].top
     silent = TopK(torch.zeros_like(top.value), top.place)
-    tally = Tally(silent, Statistics.empty(4, 0), {})
+    tally = Tally(silent, Statistics.empty(4, 0), {}, SampledPeaks(4))
     quiet = Scan(scan.layers, {"first": tally, "second": tally}, (), ())
     assert winners_of(quiet, {"first": range(4), "second": range(4)}) == []
     assert tasks_of(quiet, []) == []

@@ -18,9 +18,10 @@ from PIL import Image
 
 from convscope.atlas.look import TILE, UnitView, atlas_html
 from convscope.atlas.manifest import JOURNAL, MANIFEST, Manifest, read_manifest
+from convscope.atlas.peaks import Peaks, peaks_of_rows
 from convscope.atlas.projection import Projection
 from convscope.atlas.query import run_query
-from convscope.atlas.schema import ImageRow, LayerRow, PictureRow, ProjectionRow, TopRow, TrustRow, UnitRow
+from convscope.atlas.schema import ImageRow, LayerRow, PeakRow, PictureRow, ProjectionRow, TopRow, TrustRow, UnitRow
 from convscope.atlas.store import damage_named, merge_rows, open_tables, read_rows
 from convscope.atlas.tiles import crop
 from convscope.display import Picture, blank, fit
@@ -203,6 +204,18 @@ class Atlas:
     def trust(self, layer: str) -> tuple[TrustRow, ...]:
         """The sanity scores of a layer's pictures, one row per test; none if it was not tested."""
         return self._trust.get(self.layer(layer).layer, ())
+
+    def peaks(self, layer: str) -> Peaks | None:
+        """The peaks of a layer's units in a sample of the images; None if the atlas, an older one, has none."""
+        row, table = self.layer(layer), self._tables["peaks"]
+        with damage_named(table, PeakRow):
+            if not table.count_rows():
+                return None
+            found = table.to_table(columns=["unit", "image", "value"], filter=ds.field("layer") == row.layer)
+        try:
+            return peaks_of_rows(row.units, *(column.to_numpy() for column in found.columns))
+        except AtlasFormatError as error:
+            raise AtlasFormatError(f"{self.path / 'peaks.parquet'}, layer {row.layer}: {error}") from error
 
     def query(self, sql: str) -> pa.Table:
         """The answer to one SQL query over the tables, in DuckDB's dialect, with no access to anything else.

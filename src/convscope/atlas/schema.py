@@ -148,6 +148,20 @@ class TrustRow:
     sentence: str = column("the same in plain words, with the number that decided", "string")
 
 
+@dataclass(frozen=True)
+class PeakRow:
+    """``peaks.parquet``: the peaks themselves, of a sample of the images; the table may be absent.
+
+    One row per layer, unit and sampled image: at most 1,000 images, evenly spread over the set; those that were
+    skipped are missing. Sorted by the layer's depth, unit and image; a row group holds rows of one layer only.
+    """
+
+    layer: str = column("address of the layer", "string")
+    unit: int = column("channel of the layer", "int32")
+    image: int = column("index of the image", "int32")
+    value: float = column("the unit's strongest activation in the image", "float")
+
+
 TABLES: dict[str, type] = {
     "images": ImageRow,
     "layers": LayerRow,
@@ -156,4 +170,5 @@ TABLES: dict[str, type] = {
     "projections": ProjectionRow,
     "pictures": PictureRow,
     "trust": TrustRow,
+    "peaks": PeakRow,
 }

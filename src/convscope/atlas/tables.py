@@ -17,13 +17,19 @@ from convscope.errors import AtlasError
 PARTITIONED = frozenset({"projections", "pictures"})
 """Tables that are a folder of Parquet files; the others are one file."""
 
-OPTIONAL = frozenset({"trust"})
+OPTIONAL = frozenset({"trust", "peaks"})
 """Tables that an atlas may lack: it was not asked for them, or was made before there were any."""
 
 ROWS_PER_GROUP = {"projections": 9, "pictures": 8}
 """Rows of one row group, where it is not the default: a reader fetches at least one group."""
 
 DEFAULT_ROWS = 1 << 16
+
+REPEATING = {"peaks": ("unit", "image")}
+"""Columns of numbers that repeat row for row, stored as dictionaries like texts: next to nothing each."""
+
+SPLIT = {"peaks": ("value",)}
+"""Columns of floats stored byte by byte, so that signs and exponents, which are alike, are compressed together."""
 
 
 def schema_of(row_type: type) -> pa.Schema:

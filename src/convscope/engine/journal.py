@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from convscope.engine.loading import Outcome
 from convscope.engine.part import Part
+from convscope.engine.sampled import Sample, SampledPeaks
 from convscope.engine.tally import Statistics, Tally
 from convscope.engine.topk import TopK
 
@@ -61,8 +62,12 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 def _form(images: range, part: Part) -> str:
     """Which images, and for each layer all that two parts must have in common to be merged."""
-    layers = [(*t.top.value.shape, len(t.statistics.class_count), t.many, t.class_k) for t in part.tallies]
-    return json.dumps([images.start, images.stop, layers])
+    return json.dumps([images.start, images.stop, [_form_of(tally) for tally in part.tallies]])
+
+
+def _form_of(t: Tally) -> tuple[int, ...]:
+    sample = t.sampled.sample
+    return (*t.top.value.shape, len(t.statistics.class_count), t.many, t.class_k, sample.images, sample.limit)
 
 
 def bytes_of(text: str) -> NDArray[np.uint8]:
@@ -82,6 +87,9 @@ def _pack(images: range, part: Part) -> Iterator[tuple[str, NDArray[Any]]]:
         yield from _pack_top(f"{number}.top", tally.top)
         for field in fields(Statistics):
             yield f"{number}.{field.name}", getattr(tally.statistics, field.name).numpy()
+        sampled, peaks = tally.sampled.joined()
+        yield f"{number}.sample.image", sampled.numpy()
+        yield f"{number}.sample.peak", peaks.numpy()
         yield f"{number}.classes", np.array(sorted(tally.by_class), np.int64)
         for name, top in tally.by_class.items():
             yield from _pack_top(f"{number}.class.{name}", top)
@@ -95,13 +103,16 @@ def _pack_top(name: str, top: TopK) -> Iterator[tuple[str, NDArray[Any]]]:
 def _unpack(arrays: Arrays) -> Part:
     _, _, layers = json.loads(text_of(arrays["form"]))
     outcomes = tuple(Outcome(**entry) for entry in json.loads(text_of(arrays["outcomes"])))
-    return Part(tuple(_unpack_tally(arrays, number, *form[-2:]) for number, form in enumerate(layers)), outcomes)
+    return Part(tuple(_unpack_tally(arrays, number, form) for number, form in enumerate(layers)), outcomes)
 
 
-def _unpack_tally(arrays: Arrays, number: int, many: bool, class_k: int) -> Tally:
+def _unpack_tally(arrays: Arrays, number: int, form: Sequence[int]) -> Tally:
+    channels, _, _, many, class_k, images, limit = form
     statistics = {f.name: torch.from_numpy(arrays[f"{number}.{f.name}"]) for f in fields(Statistics)}
     by_class = {c: _unpack_top(arrays, f"{number}.class.{c}") for c in arrays[f"{number}.classes"].tolist()}
-    return Tally(_unpack_top(arrays, f"{number}.top"), Statistics(**statistics), by_class, many, class_k)
+    pieces = tuple(torch.from_numpy(arrays[f"{number}.sample.{name}"]) for name in ("image", "peak"))
+    sampled = SampledPeaks(channels, Sample(images, limit), ((pieces[0], pieces[1]),))
+    return Tally(_unpack_top(arrays, f"{number}.top"), Statistics(**statistics), by_class, sampled, bool(many), class_k)
 
 
 def _unpack_top(arrays: Arrays, name: str) -> TopK:

@@ -16,6 +16,7 @@ from convscope.engine.journal import load_part, save_part
 from convscope.engine.layers import Layer, find_layers
 from convscope.engine.loading import Batch, Outcome, batches
 from convscope.engine.part import Part
+from convscope.engine.sampled import Sample
 from convscope.engine.tally import Tally
 from convscope.errors import ImageSetError, NumberError, SettingError
 from convscope.images import ImageSet
@@ -49,21 +50,29 @@ class Scan:
 
 @dataclass(frozen=True)
 class Question:
-    """What a scan is asked to remember: ``top`` per unit, how many per image, ``per_class`` for each class (0: off)."""
+    """What a scan is asked to remember: ``top`` per unit, how many per image, ``per_class`` for each class (0: off).
+
+    Of at most ``sample`` images, evenly spread over the set, every peak is kept as well (0: none).
+    """
 
     top: int = 9
     per_image: str = "one"
     per_class: int = 0
+    sample: int = 0
 
     def __post_init__(self) -> None:
-        if self.top < 1 or self.per_class < 0:
-            raise SettingError(f"top must be at least 1 and per_class at least 0, not {self.top} and {self.per_class}")
+        if self.top < 1 or min(self.per_class, self.sample) < 0:
+            raise SettingError(
+                "top must be at least 1, per_class and sample at least 0, "
+                f"not {self.top}, {self.per_class} and {self.sample}"
+            )
         if self.per_image not in PER_IMAGE:
             raise SettingError(f"per_image is one of {', '.join(PER_IMAGE)}, not {self.per_image!r}")
 
-    def empty(self, layer: Layer, classes: int) -> Tally:
-        """The tally of no image."""
-        return Tally.empty(layer.units, self.top, classes, many=self.per_image == "many", class_k=self.per_class)
+    def empty(self, layer: Layer, classes: int, images: int) -> Tally:
+        """The tally of no image, of a set of so many ``images`` with so many ``classes``."""
+        many, sample = self.per_image == "many", Sample(images, self.sample)
+        return Tally.empty(layer.units, self.top, classes, many=many, class_k=self.per_class, sample=sample)
 
 
 def scan(
@@ -115,7 +124,8 @@ class _Job:
 
     def nothing(self) -> Part:
         """The scan of no image."""
-        return Part(tuple(self.question.empty(layer, len(self.images.classes)) for layer in self.layers), ())
+        classes, images = len(self.images.classes), len(self.images)
+        return Part(tuple(self.question.empty(layer, classes, images) for layer in self.layers), ())
 
 
 def _partition(count: int) -> list[range]:

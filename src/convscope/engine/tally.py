@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from convscope.engine.sampled import NO_SAMPLE, Sample, SampledPeaks
 from convscope.engine.topk import TopK, strongest_per_image, strongest_positions
 from convscope.errors import NumberError
 from convscope.finite import is_finite
@@ -78,15 +79,26 @@ class Tally:
     top: TopK
     statistics: Statistics
     by_class: Mapping[int, TopK]
+    sampled: SampledPeaks
     many: bool = False
     """True if one image may contribute several activations."""
     class_k: int = 0
     """How many to keep per class; 0: none."""
 
     @classmethod
-    def empty(cls, channels: int, k: int, classes: int = 0, *, many: bool = False, class_k: int = 0) -> Tally:
+    def empty(
+        cls,
+        channels: int,
+        k: int,
+        classes: int = 0,
+        *,
+        many: bool = False,
+        class_k: int = 0,
+        sample: Sample = NO_SAMPLE,
+    ) -> Tally:
         """No image seen yet."""
-        return cls(TopK.empty(channels, k), Statistics.empty(channels, classes), {}, many, class_k)
+        sampled = SampledPeaks(channels, sample)
+        return cls(TopK.empty(channels, k), Statistics.empty(channels, classes), {}, sampled, many, class_k)
 
     def after(self, maps: Tensor, images: Tensor, classes: Tensor) -> Tally:
         """With one more batch: ``maps`` (count, channels, height, width), ``images`` and ``classes`` int64 (count,)."""
@@ -100,6 +112,7 @@ class Tally:
             top=self._ranked(maps, host, images, self.top),
             statistics=self.statistics.merge(Statistics.of(host, classes, total)),
             by_class=self._classes_after(maps, host, images, classes),
+            sampled=self.sampled.after(host, images),
             many=self.many,
             class_k=self.class_k,
         )
@@ -126,6 +139,7 @@ class Tally:
             self.top.merge(other.top),
             self.statistics.merge(other.statistics),
             by_class,
+            self.sampled.merge(other.sampled),
             self.many,
             self.class_k,
         )

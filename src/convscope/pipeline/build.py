@@ -31,7 +31,7 @@ from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.pipeline.atlas_trust import add_trust, has_trust
 from convscope.pipeline.pictures import encode_picture
-from convscope.pipeline.rows import image_rows, layer_rows, top_columns, unit_rows
+from convscope.pipeline.rows import image_rows, layer_rows, peak_columns, top_columns, unit_rows
 from convscope.pipeline.winners import Task, Winner, choose_units, in_parts, tasks_of, winners_of
 from convscope.rules.coverage import Coverage, coverage
 from convscope.version import installed_version
@@ -42,6 +42,9 @@ Report = Callable[[str, int, int], None]
 
 DRAWN = ("sheets", "site")
 """Folders inside an atlas where the command line draws; those of an atlas that was replaced would be out of date."""
+
+SAMPLE = 1000
+"""Images whose peaks are kept one by one: enough for a histogram and a correlation, at a megabyte for 300 units."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def build_atlas(
     covered = coverage(graph, [layer.node for layer in chosen], ask.method)
     covered.check()
     way = Way(covered.method, ask.unpool)
-    question = Question(ask.top, ask.per_image, ask.per_class)
+    question = Question(ask.top, ask.per_image, ask.per_class, SAMPLE)
     settings = _settings(ask, chosen)
     provenance = Provenance(digest_of(model), images.digest, settings, installed_version())
     with open_for_writing(Path(path), provenance, overwrite=overwrite) as folder:
@@ -188,6 +191,7 @@ def _write_tables(folder: Path, model: Model, images: ImageSet, found: Scan) -> 
     write_table(folder, "layers", layer_rows(found.layers))
     write_table(folder, "units", unit_rows(found))
     write_columns(folder, "top", top_columns(found, size))
+    write_columns(folder, "peaks", peak_columns(found))
 
 
 def _write_projections(

@@ -16,6 +16,9 @@ from convscope.engine.topk import NOWHERE, TopK
 from convscope.images import ImageSet
 from convscope.window import Field
 
+PEAKS_PER_BATCH = 1 << 20
+"""Rows of a batch of peaks, which is a row group: some megabytes, so that a layer is read in a few steps."""
+
 
 def image_rows(scan: Scan, images: ImageSet) -> Iterator[ImageRow]:
     """One row per image of the set."""
@@ -115,6 +118,23 @@ def _top_columns(layer: Layer, top: TopK, among: str | None, size: tuple[int, in
         "right": columns[1],
         "clipped": rows[2] | columns[2],
     }
+
+
+def peak_columns(scan: Scan) -> Iterator[Mapping[str, Any]]:
+    """The peaks of the sampled images as columns: in batches of some units of one layer, sorted by unit and image."""
+    for layer in scan.layers:
+        images, peaks = (tensor.numpy() for tensor in scan.tallies[layer.address].sampled.joined())
+        for units in _split(range(layer.units), max(PEAKS_PER_BATCH // max(len(images), 1), 1)):
+            yield {
+                "layer": layer.address,
+                "unit": np.repeat(np.array(units, np.int32), len(images)),
+                "image": np.tile(images.astype(np.int32), len(units)),
+                "value": peaks[:, units.start : units.stop].T.ravel(),
+            }
+
+
+def _split(whole: range, size: int) -> Iterator[range]:
+    return (whole[start : start + size] for start in range(0, len(whole), size))
 
 
 def _divmod(value: torch.Tensor, by: int) -> tuple[torch.Tensor, torch.Tensor]:
