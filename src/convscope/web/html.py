@@ -8,7 +8,11 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from convscope.web.comparison import ComparedLayerPage, ComparisonPage
 from convscope.web.pages import ImagePage, ImagesPage, IndexPage, LayerPage, Page, UnitPage
+
+Shown = Page | ComparisonPage | ComparedLayerPage
+"""What has a template."""
 
 TEMPLATES: dict[type, str] = {
     IndexPage: "index.html",
@@ -16,6 +20,8 @@ TEMPLATES: dict[type, str] = {
     UnitPage: "unit.html",
     ImagePage: "image.html",
     ImagesPage: "images.html",
+    ComparisonPage: "compare.html",
+    ComparedLayerPage: "compare_layer.html",
 }
 
 
@@ -54,12 +60,12 @@ def percent(value: float) -> str:
     return f"{100 * value:.3g}%"
 
 
-def to_html(page: Page) -> str:
+def to_html(page: Shown) -> str:
     """The page as one HTML document."""
     template = environment().get_template(TEMPLATES[type(page)])
     return template.render({field.name: getattr(page, field.name) for field in fields(page)})
 
 
-def to_json(page: Page) -> str:
+def to_json(page: Shown) -> str:
     """The page as JSON, field by field; ``ValueError`` if a number is not finite."""
     return json.dumps(page, default=vars, ensure_ascii=False, allow_nan=False)

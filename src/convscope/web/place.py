@@ -17,6 +17,7 @@ MEDIA = {
     ".jpg": "image/jpeg",
     ".svg": "image/svg+xml",
     ".csv": "text/csv; charset=utf-8",
+    ".parquet": "application/vnd.apache.parquet",
 }
 """Media type by the suffix of an address."""
 

@@ -24,6 +24,9 @@ class Chance:
             )
 
 
+USUAL = Chance()
+
+
 @cache
 def expected_jaccard(first: int, second: int, images: int) -> float:
     """Mean of shared / either over all ways to draw ``first`` and ``second`` of ``images`` images."""

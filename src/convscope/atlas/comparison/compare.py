@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.atlas.comparison.chance import Chance, expected_jaccard
+from convscope.atlas.comparison.chance import USUAL, Chance, expected_jaccard
 from convscope.atlas.comparison.layers import Matrix
 from convscope.atlas.comparison.matching import NOBODY, Matches, match
 from convscope.atlas.comparison.pairing import pair_layers
@@ -27,7 +27,7 @@ class CompareAsk:
     """What is asked: pairs of layers by address (None: found), what chance is, and whether to match one to one."""
 
     layers: tuple[tuple[str, str], ...] | None = None
-    chance: Chance = Chance()
+    chance: Chance = USUAL
     one_to_one: bool = False
 
 
@@ -150,5 +150,3 @@ def _remarks(two: _Pair) -> Iterator[str]:
         yield sample_remark(two.first, two.second)
     if two.first.manifest.model.digest == two.second.manifest.model.digest:
         yield "Both atlases are of the same network with the same weights."
-
-

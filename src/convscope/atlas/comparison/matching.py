@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from convscope.atlas.comparison.chance import Chance
+from convscope.atlas.comparison.chance import USUAL, Chance
 from convscope.atlas.comparison.rows import Rows, Scores
 
 NOBODY = -1
@@ -47,7 +47,7 @@ class Matches:
         return np.asarray((self.best != NOBODY) & (self.score > self.chance))
 
 
-def match(first: Rows, second: Rows, likeness: Likeness, chance: Chance = Chance(), *, assign: bool = False) -> Matches:
+def match(first: Rows, second: Rows, likeness: Likeness, chance: Chance = USUAL, *, assign: bool = False) -> Matches:
     """Match the units of ``first`` to those of ``second``; of equally alike ones the first counts."""
     if not len(first.units) or not len(second.units):
         return _nobody(first, len(second.units), assign)

@@ -71,9 +71,9 @@ def check_same_images(first: Atlas, second: Atlas) -> None:
     sets = first.manifest.data, second.manifest.data
     if sets[0].digest != sets[1].digest:
         raise AtlasMismatchError(
-            f"{first.path} is over {_told(sets[0])}, {second.path} over {_told(sets[1])}. Units can only be matched over "
-            "the same images, with the same names, labels and contents. Make both atlases over one set, with the same "
-            "--limit."
+            f"{first.path} is over {_told(sets[0])}, {second.path} over {_told(sets[1])}. Units can only be matched "
+            "over the same images, with the same names, labels and contents. Make both atlases over one set, with the "
+            "same --limit."
         )
 
 

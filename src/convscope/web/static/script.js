@@ -69,6 +69,8 @@ function setUpList() {
     projected: (card) => card.dataset.projected === "yes",
     living: (card) => card.dataset.dead === "no",
     dead: (card) => card.dataset.dead === "yes",
+    mutual: (card) => card.dataset.mutual === "yes",
+    alone: (card) => card.dataset.alone === "yes",
   };
   const show = () => {
     const { sort, show: kind, word } = Object.fromEntries(
