@@ -30,6 +30,8 @@ Facts = Mapping[str, Any]
 class Diagnosed:
     """What is shown of a network's diagnosis."""
 
+    key: str
+    """Of its folder: what it was made from."""
     images: int
     numbers: Mapping[str, float | None]
     """By the name of the measure."""
@@ -90,7 +92,8 @@ def _diagnosed(place: Path, facts: Facts, number: int) -> Diagnosed:
     found = facts["diagnoses"][number]
     numbers = {name: _checked(measure(found)) for name, measure in _MEASURED.items()}
     images = _checked(found["images"])
-    return Diagnosed(int(images or 0), numbers, None if found["first_layer"] is None else _filters(place, number))
+    filters = None if found["first_layer"] is None else _filters(place, number)
+    return Diagnosed(str(facts["key"]), int(images or 0), numbers, filters)
 
 
 def _filters(place: Path, number: int) -> NDArray[np.float32]:

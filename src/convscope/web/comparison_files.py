@@ -14,12 +14,19 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from convscope.atlas.comparison.layers import Matrix
 from convscope.atlas.comparison.matching import NOBODY
-from convscope.atlas.comparison.result import Comparison, PairResult, summary_of
+from convscope.atlas.comparison.result import CompareAsk, Comparison, PairResult, summary_of
 from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import column
 from convscope.atlas.tables import schema_of
 from convscope.version import installed_version
+from convscope.web.comparison_diagnosis import Diagnosed
+
+Atlases = tuple[Atlas, Atlas]
+Diagnoses = tuple[Diagnosed, Diagnosed] | None
+_FORMAT = 1
+"""Of summary and tables: a folder of another one is not taken for finished."""
 
 
 @dataclass(frozen=True)
@@ -63,25 +70,36 @@ def parquet_of(table: pa.Table) -> bytes:
     return file.getvalue()
 
 
-def facts_of(found: Comparison, first: Atlas, second: Atlas) -> dict[str, Any]:
-    """What was compared and how, each pair of layers in numbers, and the likeness of layers, ready for JSON."""
+def asked_of(atlases: Atlases, ask: CompareAsk, diagnoses: Diagnoses) -> dict[str, Any]:
+    """All that decides a comparison, ready for JSON."""
     return {
-        "atlases": [_atlas_facts(atlas) for atlas in (first, second)],
+        "format": _FORMAT,
+        "atlases": [_atlas_facts(atlas) for atlas in atlases],
+        "layers": None if ask.layers is None else [list(pair) for pair in ask.layers],
+        **asdict(ask.chance),
+        "one_to_one": ask.one_to_one,
+        "diagnoses": None if diagnoses is None else [each.key for each in diagnoses],
+        "convscope": installed_version(),
+    }
+
+
+def facts_of(atlases: Atlases, found: Comparison, diagnoses: Diagnoses) -> dict[str, Any]:
+    """What was asked, each pair of layers in numbers, the likeness of layers, and diagnoses, ready for JSON."""
+    return {
+        "asked": asked_of(atlases, found.ask, diagnoses),
         "images": found.images,
         "sampled": found.sampled,
         "top": found.top,
-        "chance": asdict(found.chance),
-        "layers": [asdict(summary_of(result)) for result in found.pairs],
-        "cka": None
-        if found.cka is None
-        else {
-            "first": list(found.layers[0]),
-            "second": list(found.layers[1]),
-            "values": [[None if math.isnan(value) else value for value in row] for row in found.cka.tolist()],
-        },
+        "pairs": [asdict(summary_of(result)) for result in found.pairs],
+        "cka": None if found.cka is None else _cka(found.layers, found.cka),
+        "diagnoses": None if diagnoses is None else [dict(each.numbers) for each in diagnoses],
         "notes": list(found.notes),
-        "convscope": installed_version(),
     }
+
+
+def _cka(layers: tuple[tuple[str, ...], tuple[str, ...]], values: Matrix) -> dict[str, Any]:
+    rows = [[None if math.isnan(value) else value for value in row] for row in values.tolist()]
+    return {"first": list(layers[0]), "second": list(layers[1]), "values": rows}
 
 
 def json_of_facts(facts: dict[str, Any]) -> bytes:
@@ -90,9 +108,14 @@ def json_of_facts(facts: dict[str, Any]) -> bytes:
 
 
 def _atlas_facts(atlas: Atlas) -> dict[str, Any]:
-    manifest = atlas.manifest
-    return {"model": manifest.model.spec, "digest": manifest.model.digest, "key": manifest.key,
-            "images": manifest.data.name, "images_digest": manifest.data.digest}  # fmt: skip
+    model, data = atlas.manifest.model, atlas.manifest.data
+    return {
+        "key": atlas.manifest.key,
+        "model": model.spec,
+        "model_digest": model.digest,
+        "images": data.name,
+        "images_digest": data.digest,
+    }
 
 
 def _columns(result: PairResult) -> dict[str, pa.Array]:

@@ -37,8 +37,7 @@ Named = tuple[str, Answer]
 class ComparisonPlace:
     """The pages of two compared atlases, with their diagnoses if there are any. Safe to use from several threads."""
 
-    first_atlas: Atlas
-    second_atlas: Atlas
+    atlases: tuple[Atlas, Atlas]
     comparison: Comparison
     diagnoses: tuple[Diagnosed, Diagnosed] | None = None
 
@@ -61,7 +60,7 @@ class ComparisonPlace:
     def compared(self) -> Compared:
         """What the pages are made from."""
         part = None if self.diagnoses is None else diagnosis_part(*self.diagnoses)
-        return Compared((Catalogue(self.first_atlas), Catalogue(self.second_atlas)), self.comparison, part)
+        return Compared((Catalogue(self.atlases[0]), Catalogue(self.atlases[1])), self.comparison, part)
 
     @cached_property
     def patches(self) -> tuple[Patches, Patches]:
@@ -128,7 +127,7 @@ def _tables(place: ComparisonPlace) -> Mapping[str, Callable[[], bytes]]:
     return {
         "matches.csv": lambda: csv_of(match_table(found)),
         "matches.parquet": lambda: parquet_of(match_table(found)),
-        "comparison.json": lambda: json_of_facts(facts_of(found, place.first_atlas, place.second_atlas)),
+        "comparison.json": lambda: json_of_facts(facts_of(place.atlases, found, place.diagnoses)),
     }
 
 
@@ -149,7 +148,7 @@ def _shown(place: ComparisonPlace) -> Iterator[tuple[int, str, int]]:
 
 
 def _card(place: ComparisonPlace, side: int, layer: str, unit: int) -> bytes:
-    atlas = place.compared.catalogues[side].atlas
+    atlas = place.atlases[side]
     return _painted(place, side, atlas.layer(layer), atlas.top(layer, unit), atlas.projections(layer, unit))
 
 
@@ -157,7 +156,7 @@ def _cards(place: ComparisonPlace) -> Iterator[Callable[[], Named]]:
     """Jobs that paint all cards, from whole layers."""
     wanted = {card: name for name, card in place.cards.items()}
     for side, layer in dict.fromkeys((side, layer) for side, layer, _ in wanted):
-        atlas = place.compared.catalogues[side].atlas
+        atlas = place.atlases[side]
         row, tops = atlas.layer(layer), atlas.top_of_layer(layer)
         for unit, projections in projected_units(atlas, row):
             name = wanted.get((side, layer, unit.unit))

@@ -30,9 +30,9 @@ def method_of(found: Comparison, basis: str) -> str:
     """How units were matched, in words."""
     return " ".join((_BY[basis], _CHANCE)).format(
         sampled=found.sampled,
-        permutations=found.chance.permutations,
-        seed=found.chance.seed,
-        odds=found.chance.permutations + 1,
+        permutations=found.ask.chance.permutations,
+        seed=found.ask.chance.seed,
+        odds=found.ask.chance.permutations + 1,
         top=found.top,
         images=found.images,
     )

@@ -8,27 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.atlas.comparison.chance import USUAL, Chance, expected_jaccard
+from convscope.atlas.comparison.chance import expected_jaccard
 from convscope.atlas.comparison.layers import Matrix
 from convscope.atlas.comparison.matching import NOBODY, Matches, match
 from convscope.atlas.comparison.pairing import pair_layers
-from convscope.atlas.comparison.result import CORRELATION, OVERLAP, Comparison, LayerPair, PairResult
+from convscope.atlas.comparison.result import CORRELATION, OVERLAP, CompareAsk, Comparison, LayerPair, PairResult
 from convscope.atlas.comparison.rows import correlation, jaccard, peak_rows, top_rows
 from convscope.atlas.comparison.sample import Sample, check_same_images, sample_of, sample_remark
 from convscope.atlas.reader import Atlas
 
+USUAL = CompareAsk()
 Tops = Sequence[frozenset[int]]
 Report = Callable[[str, int, int], None]
 """Told the stage, how many units were matched, and of how many."""
-
-
-@dataclass(frozen=True)
-class CompareAsk:
-    """What is asked: pairs of layers by address (None: found), what chance is, and whether to match one to one."""
-
-    layers: tuple[tuple[str, str], ...] | None = None
-    chance: Chance = USUAL
-    one_to_one: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +48,7 @@ class _Pair:
 def compare_atlases(
     first: Atlas,
     second: Atlas,
-    ask: CompareAsk = CompareAsk(),
+    ask: CompareAsk = USUAL,
     report: Report = lambda stage, done, total: None,  # noqa: ARG005
 ) -> Comparison:
     """Match the units of each layer of ``first`` to those of a layer of ``second``.
@@ -73,7 +65,7 @@ def compare_atlases(
         images=two.used,
         sampled=None if sample is None else len(sample.images),
         top=two.top,
-        chance=ask.chance,
+        ask=ask,
         layers=(_names(first), _names(second)),
         cka=two.cka,
         pairs=tuple(_results(two, pairs, report)),

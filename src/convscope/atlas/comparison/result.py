@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.atlas.comparison.chance import Chance
+from convscope.atlas.comparison.chance import USUAL, Chance
 from convscope.atlas.comparison.matching import NOBODY, Matches
 from convscope.atlas.schema import LayerRow
 
@@ -15,6 +15,15 @@ ASKED, ADDRESS, ALIKE = "asked", "address", "alike"
 """Why two layers were compared: the user said so, they have one address and op, or no other is more alike."""
 CORRELATION, OVERLAP = "correlation", "overlap"
 """What units were matched by: their peaks, or only the images that drive them most."""
+
+
+@dataclass(frozen=True)
+class CompareAsk:
+    """What is asked: pairs of layers by address (None: found), what chance is, and whether to match one to one."""
+
+    layers: tuple[tuple[str, str], ...] | None = None
+    chance: Chance = USUAL
+    one_to_one: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ class Comparison:
     """Of these, those with peaks in both; None without peaks."""
     top: int
     """Top activations of each unit that count."""
-    chance: Chance
+    ask: CompareAsk
     layers: tuple[tuple[str, ...], tuple[str, ...]]
     cka: NDArray[np.float64] | None
     """(layers of the first, of the second), NaN where a layer does not vary; None without peaks."""
