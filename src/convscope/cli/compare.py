@@ -64,12 +64,10 @@ def pairs_of(layers: str | None) -> tuple[tuple[str, str], ...] | None:
     """``a=b,c`` as pairs of layers: (a, b), (c, c); None stays None."""
     if layers is None:
         return None
-    pairs = tuple(
-        (first, second or first) for first, _, second in (each.partition("=") for each in split(layers) or ())
-    )
-    if not pairs or not all(first for first, _ in pairs):
+    named = [[name.strip() for name in each.split("=")] for each in split(layers) or ()]
+    if not named or not all(len(names) <= 2 and all(names) for names in named):
         raise typer.BadParameter(f"{layers!r} names no pairs of layers; write A=B,… such as relu1=conv1,relu2")
-    return tuple((first.strip(), second.strip()) for first, second in pairs)
+    return tuple((names[0], names[-1]) for names in named)
 
 
 def _both(first: Path | None, second: Path | None) -> tuple[Path, Path] | None:
