@@ -129,4 +129,5 @@ class ComparedLayerPage:
     basis: str
     method: str
     assigned: bool  # units were also assigned one to one
+    broad: bool  # most units and matches were projected
     matches: tuple[Match, ...]  # the most alike first

@@ -86,6 +86,7 @@ def compared_layer(compared: Compared, number: int) -> ComparedLayerPage:
     page, title = _href(PAIR, result.pair), _title(result.pair)
     around = neighbours(pairs, number, lambda near: Link(_title(near.pair), _href(PAIR, near.pair)))
     rows = result.pair.first, result.pair.second
+    matches = tuple(_match(compared, result, unit, PAIR) for unit in _ordered(result))
     facts = tuple(
         layer_facts(catalogue, row, PAIR.side(side))
         for side, (catalogue, row) in enumerate(zip(compared.catalogues, rows, strict=True))
@@ -98,7 +99,8 @@ def compared_layer(compared: Compared, number: int) -> ComparedLayerPage:
         basis=result.basis,
         method=method_of(compared.comparison, result.basis),
         assigned=result.matches.partner is not None,
-        matches=tuple(_match(compared, result, unit, PAIR) for unit in _ordered(result)),
+        broad=2 * sum(_is_broad(match) for match in matches) > len(matches),
+        matches=matches,
     )
 
 
@@ -139,7 +141,7 @@ def _side(compared: Compared, number: int) -> Side:
         Fact("Units", str(sum(row.units for row in rows))),
         Fact("Weights and ops", manifest.model.digest[:12]),
         Fact("Images", f"{manifest.data.images} of {manifest.data.name}"),
-        Fact("Made", manifest.created),
+        Fact("Made", manifest.created[:10]),
     )
     return Side("AB"[number], manifest.model.spec, facts)
 
@@ -165,9 +167,9 @@ def _line(compared: Compared, result: PairResult) -> PairLine:
 
 
 def _ordered(result: PairResult) -> list[int]:
-    """The most alike units first, the dead last."""
+    """The most alike units first."""
     score = np.nan_to_num(result.matches.score, nan=-1)
-    return sorted(range(len(score)), key=lambda unit: (-score[unit], result.dead[0][unit], unit))
+    return sorted(range(len(score)), key=lambda unit: (-score[unit], unit))
 
 
 def _match(compared: Compared, result: PairResult, unit: int, urls: ComparisonUrls) -> Match:
@@ -191,6 +193,10 @@ def _unit(compared: Compared, result: PairResult, side: int, unit: int, urls: Co
     key = layer.layer, unit
     sprite = card_sprite(catalogue, layer, unit, urls.side(side)) if key in catalogue.driven else None
     return MatchedUnit(unit, sprite, key in catalogue.projected, bool(result.dead[side][unit]))
+
+
+def _is_broad(match: Match) -> bool:
+    return match.first.projected and match.second is not None and match.second.projected
 
 
 def _known(value: np.floating) -> float | None:
