@@ -12,6 +12,7 @@ import typer
 
 from convscope.cli.ablate import ablate
 from convscope.cli.atlas import atlas
+from convscope.cli.compare import compare
 from convscope.cli.correspond import correspond
 from convscope.cli.diagnose import diagnose
 from convscope.cli.evolve import evolve
@@ -45,6 +46,7 @@ for command in (
     invariance,
     correspond,
     diagnose,
+    compare,
     evolve,
     trust,
     overlap,

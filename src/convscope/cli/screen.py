@@ -32,6 +32,7 @@ if not out.is_terminal:
 STAGES = {
     "scan": ("scanning", "images"),
     "project": ("projecting", "units"),
+    "match": ("matching", "units"),
     "pages": ("drawing", "pages"),
     "occlude": ("occluding", "places"),
     "correspond": ("comparing", "occlusions"),

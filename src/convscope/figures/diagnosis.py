@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from convscope.display import Picture, grid, to_picture
+from convscope.figures.filters import MOST_SHOWN, filter_sheet
 from convscope.figures.ink import COLOURS, FAINT, INK, LINE_COLOURS, PAPER, new_figure, png, short
 from convscope.probes.diagnosis.bands import BANDS, HIGH, LOW
 from convscope.probes.diagnosis.finding import KINDS
-from convscope.probes.diagnosis.result import Diagnosis, FirstLayer
+from convscope.probes.diagnosis.result import Diagnosis
 
 Found = Mapping[str, Diagnosis]
 WIDTH = 6.4
 """Of a model's column, in inches."""
-_TILE = 28
-"""Pixels of a filter's picture, at least."""
-_SHAPE = 1.6
-"""Columns of filters to rows."""
-_MOST_SHOWN = 512
-"""Filters that are drawn: more would be smaller than a dot."""
 
 
 def first_layer_png(found: Found) -> bytes | None:
@@ -35,7 +27,10 @@ def first_layer_png(found: Found) -> bytes | None:
     shown = {name: each.first for name, each in found.items() if each.first is not None}
     if not shown:
         return None
-    sheets = {name: (_sheet(first, _common), _sheet(first, _own)) for name, first in shown.items()}
+    sheets = {
+        name: tuple(filter_sheet(first.filters, together=together) for together in (True, False))
+        for name, first in shown.items()
+    }
     tall = max(WIDTH * 0.92 * above.shape[0] / above.shape[1] for above, _ in sheets.values())
     figure = new_figure(WIDTH * len(shown), 2 * (tall + 0.45) + 0.45)
     width, height = figure.get_size_inches()
@@ -63,31 +58,12 @@ def _facts_of(found: Diagnosis) -> str:
     count, rows, columns, channels = found.first.filters.shape
     layer = found.filters[0]
     down, across = found.first.stride
-    shown = f", the first {_MOST_SHOWN} shown" if count > _MOST_SHOWN else ""
+    shown = f", the first {MOST_SHOWN} shown" if count > MOST_SHOWN else ""
     mean = "; mean over channels" if channels not in (1, 3) else ""
     return (
         f"{count} filters {rows}x{columns}, stride {down}x{across}{shown}; largest RMS {layer.largest:.3g} times the "
         f"median, filter {int(layer.sizes.ratio.argmax())}{mean}"
     )
-
-
-Scaling = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
-
-
-def _common(filters: NDArray[np.float32], _: NDArray[np.float32]) -> float:
-    # The largest weight and no percentile: a filter that dominates must be seen to.
-    return float(np.abs(filters).max()) or 1.0
-
-
-def _own(_: NDArray[np.float32], one: NDArray[np.float32]) -> float:
-    return float(np.abs(one).max()) or 1.0
-
-
-def _sheet(first: FirstLayer, scaling: Scaling) -> Picture:
-    filters = first.filters
-    times = math.ceil(_TILE / max(filters.shape[1:3]))
-    tiles = [to_picture(one, scaling(filters, one)).repeat(times, 0).repeat(times, 1) for one in filters[:_MOST_SHOWN]]
-    return grid(tiles, math.ceil(math.sqrt(len(tiles) * _SHAPE)), gap=max(2, times // 2))
 
 
 def spectra_png(found: Found) -> bytes | None:

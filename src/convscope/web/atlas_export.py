@@ -47,7 +47,7 @@ def all_answers(catalogue: Catalogue, patches: Patches) -> Iterator[Named]:
     for layer in catalogue.sheets:
         yield _named(INDEX.sheet(layer), sheet_file(catalogue, layer))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for found in _run(pool, _units(catalogue, patches)):
+        for found in run_ahead(pool, _units(catalogue, patches)):
             yield from found
     yield from _lists(catalogue)
     appearances = _appearances(catalogue.atlas)
@@ -100,12 +100,12 @@ def _units(catalogue: Catalogue, patches: Patches) -> Iterator[Callable[[], list
         classes = catalogue.classes_of_layer(layer)
         peaks = catalogue.peaks(layer.layer)
         alike = all_most_alike(peaks.standard) if peaks else ((),) * layer.units
-        for row, projections in _projected_units(catalogue.atlas, layer):
+        for row, projections in projected_units(catalogue.atlas, layer):
             unit = _Unit(layer, row, tops[row.unit], projections, classes[row.unit], peaks, alike[row.unit])
             yield partial(_unit, catalogue, unit, patches)
 
 
-def _projected_units(atlas: Atlas, layer: LayerRow) -> Iterator[tuple[UnitRow, tuple[Projection, ...]]]:
+def projected_units(atlas: Atlas, layer: LayerRow) -> Iterator[tuple[UnitRow, tuple[Projection, ...]]]:
     """All units of a layer with their projections, of which there may be none."""
     found = atlas.projections_of_layer(layer.layer)
     number, projections = next(found, (-1, ()))
@@ -128,7 +128,7 @@ def _unit(catalogue: Catalogue, unit: _Unit, patches: Patches) -> list[Named]:
     ]
 
 
-def _run(pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
+def run_ahead(pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
     """Run jobs in the pool, a few ahead, so that what they hold in memory stays small."""
     ahead: deque[Future[T]] = deque()
     for job in jobs:

@@ -8,6 +8,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from convscope.web.comparison import ComparedLayerPage, ComparisonPage
 from convscope.web.evolution.pages import EvolutionLayerPage, EvolutionPage, EvolutionStripPage
 from convscope.web.live import InvariancePage, OcclusionPage
 from convscope.web.pages import ImagePage, ImagesPage, IndexPage, LayerPage, Page, UnitPage
@@ -33,6 +34,8 @@ TEMPLATES: dict[type, str] = {
     RunPage: "run.html",
     AblationPage: "ablation.html",
     ExperimentPage: "experiment.html",
+    ComparisonPage: "compare.html",
+    ComparedLayerPage: "compare_layer.html",
 }
 
 

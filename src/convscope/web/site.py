@@ -29,7 +29,7 @@ def export_site(atlas: Atlas, destination: str | Path, progress: Progress = lamb
     The folder appears, or replaces an earlier export, only when all is written: no stale page is left, and a
     run that is stopped changes nothing. Raises AtlasError if the folder holds anything but an earlier export.
     """
-    _check_apart(atlas, Path(destination).resolve())
+    check_apart(atlas, Path(destination).resolve())
     place = AtlasPlace(atlas)
     index = export_place(place, destination, progress)
     layers = atlas.layers()
@@ -37,7 +37,8 @@ def export_site(atlas: Atlas, destination: str | Path, progress: Progress = lamb
     return SiteSummary(index, len(layers), units, len(place.catalogue.shown))
 
 
-def _check_apart(atlas: Atlas, target: Path) -> None:
+def check_apart(atlas: Atlas, target: Path) -> None:
+    """Raise AtlasError if pages at ``target`` would lie over files of the atlas."""
     source = atlas.path.resolve()
     inside = {source / name for name in (*TABLES, SHEETS, "work")}
     if target == source or target in source.parents or inside & {target, *target.parents}:

@@ -47,8 +47,23 @@ def paint_unit(
     patch_of: Patches,
 ) -> UnitSprites:
     """Both sprites of a unit of ``layer``, for a model whose input has ``size`` (height, width)."""
+    frames = {row.rank: frame_of(row, layer, *size) for row in tops}
+    return UnitSprites(
+        paint_card(layer, size, tops, projections, patch_of),
+        _paint_projections(layer, size, projections, frames) if tops else None,
+    )
+
+
+def paint_card(
+    layer: LayerRow,
+    size: tuple[int, int],
+    tops: Sequence[TopRow],
+    projections: Sequence[Projection],
+    patch_of: Patches,
+) -> bytes | None:
+    """The small sprite of a unit; None for one without top activations."""
     if not tops:
-        return UnitSprites(None, None)
+        return None
     frames = {row.rank: frame_of(row, layer, *size) for row in tops}
     small = card_sheet(layer, *size, projected=bool(projections))
     patches = [patch_of(row.image, window_of(row), frames[row.rank], small.cell) for row in tops[: COLUMNS**2]]
@@ -58,7 +73,7 @@ def paint_unit(
     for block, tiles in enumerate(blocks):
         for place, tile in enumerate(tiles):
             _place(card, tile, small.box(place, block))
-    return UnitSprites(_encode(card, small.cell), _paint_projections(layer, size, projections, frames))
+    return _encode(card, small.cell)
 
 
 def paint_projection(layer: LayerRow, size: tuple[int, int], top: TopRow, projection: Projection) -> bytes:

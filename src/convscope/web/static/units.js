@@ -1,4 +1,4 @@
-// Sorting, filtering and finding units of a layer. The page reads well without it.
+// Sorting, filtering and finding units in a list. The page reads well without it.
 "use strict";
 
 const tools = document.getElementById("tools");
@@ -9,14 +9,14 @@ const lists = [...list.children];
 const size = lists[0]?.children.length || 1;
 const cards = [...list.querySelectorAll("li")];
 // Read once: asking the page for thousands of attributes at each key would be felt.
-const names = ["unit", "peak", "mean", "active", "sparseness", "selectivity", "dead", "projected", "best"];
-const facts = new Map(cards.map((card) =>
-  [card, Object.fromEntries(names.map((name) => [name, card.getAttribute(`data-${name}`)]))]));
+const facts = new Map(cards.map((card) => [card, { ...card.dataset }]));
 const kinds = {
   all: () => true,
-  projected: (fact) => fact.projected !== null,
-  living: (fact) => fact.dead === null,
-  dead: (fact) => fact.dead !== null,
+  projected: (fact) => "projected" in fact,
+  living: (fact) => !("dead" in fact),
+  dead: (fact) => "dead" in fact,
+  mutual: (fact) => "mutual" in fact,
+  alone: (fact) => "alone" in fact,
 };
 
 // What is typed may be a unit, 17, or an address, features.3:17, in whole or as far as it got; null is all units.
@@ -33,7 +33,7 @@ function kept({ sort, show, word, find }) {
   const fits = (fact) => kinds[show](fact)
     && (!named || (fact.best || "").toLocaleLowerCase().includes(named))
     && (number === null || fact.unit.startsWith(number));
-  const value = (fact) => (fact[sort] === null ? -Infinity : Number(fact[sort]));
+  const value = (fact) => (sort in fact ? Number(fact[sort]) : -Infinity);
   const up = sort === "unit" ? 1 : -1;
   return cards.filter((card) => fits(facts.get(card)))
     .map((card) => [facts.get(card).unit === number, value(facts.get(card)), Number(facts.get(card).unit), card])
@@ -81,7 +81,7 @@ function restore() {
 addEventListener("hashchange", () => { restore(); show(); });
 tools.addEventListener("input", () => { show(); remember(); });
 tools.addEventListener("submit", (event) => event.preventDefault());
-tools.elements.find.addEventListener("keydown", (event) => {
+tools.elements.find?.addEventListener("keydown", (event) => {
   if (event.key === "Enter") list.querySelector("a")?.click();
 });
 every.addEventListener("click", () => {
