@@ -81,6 +81,14 @@ def serving(app: FastAPI, taken: socket.socket | None = None) -> Iterator[int]:
         stop(server, thread)
 
 
+@contextmanager
+def serving_places(shelf: Shelf, live: Context | None = None) -> Iterator[int]:
+    """A real server with these places, under its own name; gives its port."""
+    sock = listen("127.0.0.1", 0).socket
+    with serving(make_app(shelf, gate_of("127.0.0.1", sock.getsockname()[1]), live), sock) as port:
+        yield port
+
+
 def stop(server: uvicorn.Server, thread: threading.Thread) -> None:
     server.should_exit = True
     thread.join(10)

@@ -27,6 +27,7 @@ from tests.serve.conftest import client
 from tests.serve.tiny import TINY, tiny, tiny_atlas
 
 LAYER = "features.15"
+METHODS = ("deconvnet", "guided_backprop", "gradient")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def shown(asked: TestClient, top: TopRow, method: str) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(found.content)))
 
 
-@pytest.mark.parametrize("method", ["deconvnet", "guided_backprop", "gradient"])
+@pytest.mark.parametrize("method", METHODS)
 def test_a_projection_is_that_of_the_stored_picture(asked: TestClient, folder: Path, method: str) -> None:
     atlas, top = Atlas.open(folder), driven(folder)
     whole = project(TINY, atlas.picture(top.image), f"{LAYER}:{top.unit}@{top.y},{top.x}", method=method)
@@ -67,9 +68,7 @@ def test_a_projection_is_that_of_the_stored_picture(asked: TestClient, folder: P
 
 
 def test_methods_differ(asked: TestClient, folder: Path) -> None:
-    pictures = [
-        shown(asked, driven(folder), method).tobytes() for method in ("deconvnet", "guided_backprop", "gradient")
-    ]
+    pictures = [shown(asked, driven(folder), method).tobytes() for method in METHODS]
     assert len(set(pictures)) == 3
 
 

@@ -19,13 +19,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convscope.errors import AddressError
-from convscope.serve.app import make_app
-from convscope.serve.gate import gate_of
 from convscope.serve.jobs import Jobs
 from convscope.serve.live.context import Context
 from convscope.serve.shelf import Shelf
 from convscope.serve.uploads import Bounds, Uploads
-from tests.serve.conftest import client, eventually, notebook, serving
+from tests.serve.conftest import client, eventually, notebook, serving_places
 from tests.serve.tiny import TINY
 
 SMALL = Bounds(encoded=50_000, pixels=10_000, seconds=0.5, at_once=2, images=3, decoded=20_000)
@@ -45,9 +43,8 @@ def bomb(side: int) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    )
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
 def context(bounds: Bounds = SMALL) -> Context:
@@ -56,11 +53,8 @@ def context(bounds: Bounds = SMALL) -> Context:
 
 @contextmanager
 def taking(bounds: Bounds = SMALL) -> Iterator[tuple[int, Uploads]]:
-    sock = socket.create_server(("127.0.0.1", 0))
     live = context(bounds)
-    with serving(
-        make_app(Shelf({"notes": notebook()}), gate_of("127.0.0.1", sock.getsockname()[1]), live), sock
-    ) as port:
+    with serving_places(Shelf({"notes": notebook()}), live) as port:
         yield port, live.uploads
 
 

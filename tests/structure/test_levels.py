@@ -14,6 +14,7 @@ from tests.structure.source import PACKAGE, ROOT, Import, Module, imports, proje
 LEVELS = {
     "convscope.atomic": 0,
     "convscope.errors": 0,
+    "convscope.extras": 0,
     "convscope.strict": 0,
     "convscope.units": 0,
     "convscope.version": 0,

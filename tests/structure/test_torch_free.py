@@ -12,7 +12,9 @@ from tests.structure.source import SOURCE, Module, imports, project, read_tree
 
 HEAVY = {"torch", "torchvision", "timm"}
 
-TORCH_FREE = tuple(f"convscope.{part}" for part in "errors units version window display atlas render web serve".split())
+TORCH_FREE = tuple(
+    f"convscope.{part}" for part in "errors extras units version window display atlas render web serve".split()
+)
 """The ground, the store and the views."""
 
 

@@ -73,7 +73,7 @@ def ablate(
     """
     from dataclasses import replace
 
-    from convscope.models.source import optional
+    from convscope.extras import optional
 
     optional("lightning", "train", "training")
     from convscope.cli.screen import err, progress

@@ -56,7 +56,7 @@ def serve(
 
     Prints the address to open. Runs until it is stopped with Ctrl-C.
     """
-    from convscope.models.source import optional
+    from convscope.extras import optional
 
     optional("fastapi", "serve", "serve")
     optional("uvicorn", "serve", "serve")
@@ -68,22 +68,27 @@ def serve(
     from convscope.serve.opening import open_folders
     from convscope.serve.uploads import Bounds, Uploads
 
+    asked_for = _token(token, host, names)
     listening = listen(host, port)
-    gate = gate_of(host, listening.port, names or (), _token(token, host, names))
-    loaded = None if model is None else load(model, weights, device)
-    opened = open_folders(atlases, loaded)
-    for note in opened.notes:
-        typer.echo(f"note: {note}", err=True)
-    jobs, uploads = Jobs(seconds=seconds), Uploads(Bounds(encoded=int(max_upload * 1e6)))
-    live = None if loaded is None else Context(loaded, opened.asked, jobs, uploads, device)
-    app = make_app(opened.shelf, gate, live)
-    url = url_of(listening, gate)
-    server = make_server(app, lambda: _say(url, as_json=as_json, browser=open_), lambda: jobs.close(0))
-    try:
-        server.run(sockets=[listening.socket])
-    except SystemExit as stop:
-        _leave(jobs, stop.code)
-        raise
+    with listening.socket:
+        gate = gate_of(host, listening.port, names or (), asked_for)
+        loaded = None if model is None else load(model, weights, device)
+        opened = open_folders(atlases, loaded)
+        for note in opened.notes:
+            typer.echo(f"note: {note}", err=True)
+        jobs, uploads = Jobs(seconds=seconds), Uploads(Bounds(encoded=int(max_upload * 1e6)))
+        live = None if loaded is None else Context(loaded, opened.asked, jobs, uploads, device)
+        url = url_of(listening, gate)
+        server = make_server(
+            make_app(opened.shelf, gate, live),
+            lambda: _say(url, as_json=as_json, browser=open_),
+            lambda: jobs.close(0),
+        )
+        try:
+            server.run(sockets=[listening.socket])
+        except SystemExit as stop:
+            _leave(jobs, stop.code)
+            raise
 
 
 def _token(given: str | None, host: str, names: Sequence[str] | None) -> str | None:

@@ -65,7 +65,7 @@ def train(
     """
     from convscope.cli.screen import err, progress
     from convscope.engine.memory import keep_freed_memory
-    from convscope.models.source import optional
+    from convscope.extras import optional
 
     optional("lightning", "train", "training")
     from convscope.train.reading import changes_of, load_recipe

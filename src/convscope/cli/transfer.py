@@ -99,7 +99,7 @@ def transfer(
 
     Writes report.md, curve.png, layers.png, confusion.png, confused.png and tables. A stopped run goes on.
     """
-    from convscope.models.source import optional
+    from convscope.extras import optional
 
     optional("sklearn", "transfer", "transfer")
     from convscope.cli.screen import err, print_table, progress

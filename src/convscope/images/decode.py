@@ -39,7 +39,7 @@ TURNS: dict[int, Image.Transpose] = {
 
 
 def decode(encoded: bytes, background: Colour, limit: int = PIXEL_LIMIT) -> Pixels:
-    """The first frame, upright, as uint8 [height, width, 1 or 3]; raises ``ImageError``, also above ``limit`` pixels."""
+    """The first frame, upright, as uint8 [height, width, 1 or 3]; ``ImageError`` if not, or above ``limit`` pixels."""
     if not encoded:
         raise ImageError("the file is empty")
     with quiet_pillow(), _open(encoded) as picture:

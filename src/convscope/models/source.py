@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
 from torch import nn
 
-from convscope.errors import MissingExtraError, ModelError
+from convscope.errors import ModelError
 from convscope.models.preprocessing import Preprocessing
 from convscope.models.spec import NO_WEIGHTS, Spec
 
@@ -52,16 +50,6 @@ class Built:
 
 
 Source = Callable[[Order], Built]
-
-
-def optional(package: str, extra: str, purpose: str) -> Any:
-    """The imported package; raises MissingExtraError if it is not installed."""
-    try:
-        return import_module(package)
-    except ModuleNotFoundError as error:
-        if error.name != package:  # the package is there, something that it needs is not
-            raise
-        raise MissingExtraError(package, extra, purpose) from error
 
 
 def download_failed(spec: Spec, error: Exception) -> ModelError:

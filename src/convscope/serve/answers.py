@@ -1,4 +1,4 @@
-"""Answers of places as responses: made in threads, kept while there is room, sent only if they are new to the client."""
+"""Answers of places as responses: made in threads, kept while there is room, sent only if new to the client."""
 
 from __future__ import annotations
 

@@ -125,9 +125,7 @@ def _wrong_origin(asked: Asked) -> Refusal | None:
         # Links from elsewhere are welcome; pictures, scripts and forms of other sites are not.
         followed = asked.mode == "navigate" and asked.method in READING
         allowed = asked.site in OWN_SITE or followed
-    return (
-        None if allowed else Refusal(403, "This request comes from a page of another site, which may only link here.")
-    )
+    return None if allowed else Refusal(403, "This request comes from a page of another site, and those may only link.")
 
 
 def _wrong_token(gate: Gate, asked: Asked) -> Refusal | None:

@@ -36,7 +36,7 @@ class Listening:
 def listen(address: str, port: int) -> Listening:
     """Take a port, 0 for any that is free; SettingError if it cannot be had."""
     try:
-        family, kind, protocol, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         taken = socket.create_server(where[:2], family=family, backlog=BACKLOG)
     except socket.gaierror as error:
         raise SettingError(f"{address!r} is no address of this machine ({error.strerror})") from None

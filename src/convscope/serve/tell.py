@@ -13,7 +13,7 @@ AHEAD = 4_000_000
 """Bytes that a job may be ahead of its client; then it waits."""
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 (it is no error)
     """The work is no longer wanted: its client is gone, its time is over, or the server stops."""
 
 

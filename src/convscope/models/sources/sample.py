@@ -9,10 +9,11 @@ from torch import nn
 from torchvision.models import ResNet18_Weights
 
 from convscope.errors import SpecError
+from convscope.extras import optional
 from convscope.models.fit import fit
 from convscope.models.preprocessing import Preprocessing
 from convscope.models.reproducible import reproducible
-from convscope.models.source import Built, Order, optional
+from convscope.models.source import Built, Order
 from convscope.models.spec import NO_WEIGHTS, refuse_variant, unknown
 from convscope.models.weights import read_weights
 

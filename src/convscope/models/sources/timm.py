@@ -8,9 +8,10 @@ from typing import Any
 from torch import nn
 
 from convscope.errors import ModelError, SpecError
+from convscope.extras import optional
 from convscope.models.preprocessing import Preprocessing
 from convscope.models.reproducible import reproducible
-from convscope.models.source import Built, Order, download_failed, optional
+from convscope.models.source import Built, Order, download_failed
 from convscope.models.spec import NO_WEIGHTS, Spec, refuse_variant, unknown
 
 
