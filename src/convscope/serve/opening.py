@@ -12,6 +12,8 @@ from convscope.errors import AtlasMismatchError
 from convscope.serve.shelf import Shelf, names_of
 from convscope.web.asks import Asks
 from convscope.web.atlas_place import AtlasPlace
+from convscope.web.opening import open_place
+from convscope.web.place import Place
 
 if TYPE_CHECKING:
     from convscope.models import Model
@@ -33,14 +35,16 @@ def open_folders(folders: Sequence[Path], model: Model | None = None) -> Opened:
 
     Raises AtlasError for a folder that cannot be shown, and AtlasMismatchError if the model has none of the atlases.
     """
-    atlases = dict(zip(names_of(folder.resolve().name for folder in folders), map(Atlas.open, folders), strict=True))
-    reasons = {} if model is None else {name: _mismatch(atlas, model) for name, atlas in atlases.items()}
-    asked = {name: atlas for name, atlas in atlases.items() if reasons.get(name, "not asked") is None}
+    names = names_of(folder.resolve().name for folder in folders)
+    places: dict[str, Place] = dict(zip(names, map(open_place, folders), strict=True))
+    atlases = {name: place for name, place in places.items() if isinstance(place, AtlasPlace)}
+    reasons = {} if model is None else {name: _mismatch(place.atlas, model) for name, place in atlases.items()}
+    asked = {name: place.atlas for name, place in atlases.items() if reasons.get(name, "not asked") is None}
     wrong = [reason for reason in reasons.values() if reason is not None]
     if wrong and not asked:
         raise AtlasMismatchError(wrong[0])
-    places = {name: AtlasPlace(atlas, Asks(name) if name in asked else None) for name, atlas in atlases.items()}
-    return Opened(Shelf(places), asked, tuple(wrong))
+    live = {name: AtlasPlace(atlas, Asks(name)) for name, atlas in asked.items()}
+    return Opened(Shelf(places | live), asked, tuple(wrong))
 
 
 def _mismatch(atlas: Atlas, model: Model) -> str | None:

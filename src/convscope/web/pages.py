@@ -347,10 +347,6 @@ class ImagesPage:
 
 
 class Page(Protocol):
-    """Any page: a frozen dataclass with a head, whose template ``web.html`` lists."""
+    """Any page: a frozen dataclass whose template ``web.html`` lists."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def head(self) -> Head:
-        """What all pages share."""

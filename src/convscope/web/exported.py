@@ -1,0 +1,39 @@
+"""Pages that were written before, by an export or a comparison, as a place."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from convscope.errors import AtlasError
+from convscope.web.export import MARK
+from convscope.web.listed import ListedPlace
+from convscope.web.place import MEDIA
+from convscope.web.result_files import ResultFiles
+from convscope.web.urls import INDEX
+
+
+def recognised(folder: Path) -> bool:
+    """Whether a folder holds exported pages."""
+    return ResultFiles(folder).has(MARK)
+
+
+def exported_place(folder: Path) -> ListedPlace:
+    """The place of a folder that ``convscope export`` or ``convscope compare`` wrote; links in it are left out."""
+    if not (folder / INDEX.index()).is_file():
+        raise AtlasError(f"the pages in {folder} have no {INDEX.index()}. Export them again.")
+    found = sorted(_files(folder, ""))
+    contents = {name: partial(ResultFiles((folder / name).parent).read, Path(name).name) for name in found}
+    return ListedPlace("exported pages", folder.resolve().name, INDEX.index(), contents)
+
+
+def _files(folder: Path, before: str) -> list[str]:
+    names = []
+    for entry in folder.iterdir():
+        if entry.is_symlink():
+            continue
+        if entry.is_dir():
+            names += _files(entry, f"{before}{entry.name}/")
+        elif entry.suffix in MEDIA:
+            names.append(f"{before}{entry.name}")
+    return names
