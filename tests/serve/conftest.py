@@ -21,7 +21,7 @@ from convscope.serve.gate import gate_of
 from convscope.serve.jobs import Jobs
 from convscope.serve.listen import listen, make_server
 from convscope.serve.live.context import Context
-from convscope.serve.shelf import Shelf
+from convscope.web.shelf_place import Shelf
 from convscope.serve.uploads import Bounds, Uploads
 from convscope.web.asks import Asks
 from convscope.web.atlas_place import AtlasPlace

@@ -16,6 +16,7 @@ from convscope.cli.compare import compare
 from convscope.cli.correspond import correspond
 from convscope.cli.diagnose import diagnose
 from convscope.cli.evolve import evolve
+from convscope.cli.export import export
 from convscope.cli.invariance import invariance
 from convscope.cli.look import coverage, layers
 from convscope.cli.occlude import occlude
@@ -41,6 +42,7 @@ app = typer.Typer(
 for command in (
     atlas,
     serve,
+    export,
     project,
     occlude,
     invariance,

@@ -16,7 +16,7 @@ from convscope.serve.live.context import Context
 from convscope.serve.live.questions import QUESTIONS
 from convscope.serve.problem import Problem
 from convscope.serve.refusals import HANDLERS
-from convscope.serve.shelf import Shelf, address_of
+from convscope.web.shelf_place import Shelf, address_of
 from convscope.version import installed_version
 from convscope.web.place import MEDIA
 
@@ -57,7 +57,7 @@ def _front(shelf: Shelf) -> APIRouter:
 
     async def first() -> Response:
         """To the only place, or the list of all."""
-        return RedirectResponse(shelf.first, 307, UNCHECKED)
+        return RedirectResponse(shelf.entrance, 307, UNCHECKED)
 
     async def front(request: Request) -> Response:
         """The list of places, and style and script of error pages."""
@@ -78,10 +78,10 @@ def _places(shelf: Shelf) -> APIRouter:
         if place is None:
             raise HTTPException(404, f"Nothing is open under the name {name[:80]!r}. The first page lists what is.")
         if not address:
-            return RedirectResponse(address_of(name, place), 307, UNCHECKED)
+            return RedirectResponse(f"/{address_of(name, place)}", 307, UNCHECKED)
         found = await answers.get(f"{name}/{address}", partial(place.answer, address))
         if found is None:
-            begin = address_of(name, place)
+            begin = f"/{address_of(name, place)}"
             raise HTTPException(404, f"{place.title} has nothing at {address[:80]!r}. It begins at {begin}")
         return response_of(found, request.headers)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from convscope.atlas.reader import Atlas
 from convscope.errors import AtlasMismatchError
-from convscope.serve.shelf import Shelf, names_of
+from convscope.web.shelf_place import Shelf, names_of
 from convscope.web.asks import Asks
 from convscope.web.atlas_place import AtlasPlace
 from convscope.web.opening import open_place

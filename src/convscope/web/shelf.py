@@ -34,7 +34,7 @@ def shelf_page(places: Iterable[tuple[str, Link]]) -> ShelfPage:
     ordered = sorted(listed, key=lambda place: order[place[0]])
     return ShelfPage(
         head=Head(
-            title="Open places",
+            title="Places",
             style=INDEX.static("style.css"),
             script=INDEX.static("script.js"),
             json=json_of(INDEX.index()),

@@ -1,0 +1,51 @@
+"""``convscope export``: pages as plain files, which open from disk and may be put on any web server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convscope.cli.options import AsJson
+
+
+def export(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="ATLAS… SITE",
+            help="Folders that convscope wrote: atlases, evolutions, runs, reports; then the folder of the pages.",
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Write pages as plain files: open index.html with any browser, or put the folder on any web server.
+
+    An earlier export is replaced, once the new one is whole.
+    """
+    from convscope.cli.screen import err, out, progress
+    from convscope.errors import SettingError
+    from convscope.web.atlas_place import AtlasPlace
+    from convscope.web.export import check_target, export_place
+    from convscope.web.opening import open_place
+    from convscope.web.shelf_place import Shelf, names_of
+    from convscope.web.site import check_apart
+
+    *sources, site = folders
+    if not sources:
+        raise SettingError(f"only {site} was given; name what to show, and then a folder for its pages")
+    check_target(site.resolve())
+    places = [open_place(source) for source in sources]
+    for place in places:
+        if isinstance(place, AtlasPlace):
+            check_apart(place.atlas, site.resolve())
+    names = names_of(source.resolve().name for source in sources)
+    shown = places[0] if len(places) == 1 else Shelf(dict(zip(names, places, strict=True)))
+    with progress(quiet=as_json or not err.is_terminal) as report:
+        index = export_place(shown, site, lambda done, total: report("pages", done, total))
+    if as_json:
+        typer.echo(json.dumps({"index": str(index)}))
+        return
+    out.print(str(index), soft_wrap=True)
