@@ -48,9 +48,9 @@ def test_mistakes(run: Run, atlas: Path, tmp_path: Path) -> None:
     mine, site = tmp_path / "mine", tmp_path / "site"
     mine.mkdir()
     (mine / "notes").write_text("mine")
-    check_mistake(run("export", atlas), "convscope: only", site)
-    check_mistake(run("export", tmp_path / "gone", site), "convscope: there is no folder", site)
-    check_mistake(run("export", mine, site), "convscope: there is nothing to show", site)
-    check_mistake(run("export", atlas, mine), f"convscope: {mine} exists", site)
+    check_mistake(run("export", atlas), "SettingError: only", site)
+    check_mistake(run("export", tmp_path / "gone", site), "AtlasError: there is no folder", site)
+    check_mistake(run("export", mine, site), "AtlasError: there is nothing to show", site)
+    check_mistake(run("export", atlas, mine), f"AtlasError: {mine} exists", site)
     inside = atlas / "pictures" / "pages"
-    check_mistake(run("export", atlas, inside), "convscope: the pages cannot go to", inside)
+    check_mistake(run("export", atlas, inside), "AtlasError: the pages cannot go to", inside)

@@ -26,7 +26,8 @@ def variables(template: str) -> set[str]:
     assert environment_.loader is not None
     tree = environment_.parse(environment_.loader.get_source(environment_, template)[0])
     parents = {name for name in meta.find_referenced_templates(tree) if name == "base.html"}
-    macros = {str(name) for imported in tree.find_all(nodes.FromImport) for name in imported.names}
+    imported = [name for each in tree.find_all(nodes.FromImport) for name in each.names]
+    macros = {name if isinstance(name, str) else name[1] for name in imported}
     found = meta.find_undeclared_variables(tree) - macros
     return found.union(*(variables(str(name)) for name in parents))
 

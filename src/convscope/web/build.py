@@ -8,6 +8,7 @@ from itertools import groupby
 
 from convscope.atlas.schema import ImageRow, LayerRow, TopRow, UnitRow
 from convscope.web.catalogue import CLASSES, ByClass, Catalogue
+from convscope.web.drawing import drawing_of
 from convscope.web.pages import (
     Appearance,
     ClassTops,
@@ -58,6 +59,9 @@ def index_page(catalogue: Catalogue) -> IndexPage:
         name=manifest.model.spec,
         units=sum(row.units for row in atlas.layers()),
         partial=bool(catalogue.partial),
+        drawing=drawing_of(
+            ((row, INDEX.layer(row.layer), catalogue.dead[row.layer]) for row in atlas.layers()), catalogue.size
+        ),
         layers=tuple(_strip(catalogue, row) for row in atlas.layers()),
         method=catalogue.method,
         model=_model_facts(catalogue),
@@ -190,7 +194,7 @@ def _strip(catalogue: Catalogue, row: LayerRow) -> LayerStrip:
     count = min(SAMPLES, len(units))
     chosen = [units[(2 * n + 1) * len(units) // (2 * count)] for n in range(count)]
     cards = tuple(unit_card(catalogue, row, unit, INDEX) for unit in chosen)
-    return LayerStrip(layer_facts(catalogue, row, INDEX), cards)
+    return LayerStrip(layer_facts(catalogue, row, INDEX), trust_of(catalogue, row.layer), cards)
 
 
 def _layer_appearances(catalogue: Catalogue, layer: str, tops: Iterable[TopRow]) -> LayerAppearances:

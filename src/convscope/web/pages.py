@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from convscope.web.drawing import Drawing
 from convscope.web.histogram import Histogram
 from convscope.web.preference import Preference
 
@@ -85,6 +86,7 @@ class LayerStrip:
     """A layer on the index, with some of its units, evenly spaced by channel."""
 
     layer: LayerFacts
+    trust: Trust | None  # None: its pictures were not tested
     samples: tuple[UnitCard, ...]  # of the projected units; of those with top activations if none was projected
 
 
@@ -269,6 +271,7 @@ class IndexPage:
     name: str  # the model, as the user named it
     units: int  # in all layers
     partial: bool  # some units with top activations were projected, others not
+    drawing: Drawing  # the network from input to output
     layers: tuple[LayerStrip, ...]
     method: Method
     model: tuple[Fact, ...]
