@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from convscope.atlas.reader import Atlas
@@ -101,3 +102,14 @@ def visit(browser: Browser) -> Iterator[Visit]:
     page.close()
     assert found.complaints == []
     assert all(url.startswith(("file://", "data:,")) for url in found.requests), found.requests
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core finds on a page that is serious or critical: rule, and where."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
