@@ -21,11 +21,11 @@ from convscope.serve.gate import gate_of
 from convscope.serve.jobs import Jobs
 from convscope.serve.listen import listen, make_server
 from convscope.serve.live.context import Context
-from convscope.web.shelf_place import Shelf
 from convscope.serve.uploads import Bounds, Uploads
 from convscope.web.asks import Asks
 from convscope.web.atlas_place import AtlasPlace
 from convscope.web.place import Answer, answered, one_by_one
+from convscope.web.shelf_place import Shelf
 from tests.serve.asked import CLASSIFIER, asked_atlas
 from tests.web.conftest import browser as browser
 

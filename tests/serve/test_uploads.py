@@ -21,8 +21,8 @@ from PIL import Image
 from convscope.errors import AddressError
 from convscope.serve.jobs import Jobs
 from convscope.serve.live.context import Context
-from convscope.web.shelf_place import Shelf
 from convscope.serve.uploads import Bounds, Uploads
+from convscope.web.shelf_place import Shelf
 from tests.serve.conftest import client, eventually, notebook, serving_places
 from tests.serve.tiny import TINY
 

@@ -28,6 +28,7 @@ def variables(template: str) -> set[str]:
     parents = {name for name in meta.find_referenced_templates(tree) if name == "base.html"}
     imported = [name for each in tree.find_all(nodes.FromImport) for name in each.names]
     macros = {name if isinstance(name, str) else name[1] for name in imported}
+    macros |= {macro.name for macro in tree.find_all(nodes.Macro)}
     found = meta.find_undeclared_variables(tree) - macros
     return found.union(*(variables(str(name)) for name in parents))
 

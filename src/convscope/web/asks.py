@@ -30,3 +30,11 @@ class Asks:
         """A picture: one of a unit's strongest activations, projected by a method."""
         asked = {"at": self.at, "layer": layer, "unit": unit, "rank": rank, "method": method}
         return f"{urls.root}../../live/project?{urlencode(asked)}"
+
+    def prediction(self, urls: Urls, image: int) -> str:
+        """What the network says of an image, as JSON."""
+        return f"{urls.root}../../live/predict?{urlencode({'at': self.at, 'image': image})}"
+
+    def script(self, urls: Urls, name: str) -> str:
+        """A script for what only a server shows."""
+        return f"{urls.root}../../live/static/{name}"

@@ -149,6 +149,7 @@ def image_page(catalogue: Catalogue, image: int, tops: Iterable[TopRow]) -> Imag
     row = catalogue.atlas.image(image)
     ordered = sorted(tops, key=lambda top: (catalogue.places[top.layer], top.unit, top.rank))
     place = bisect_left(catalogue.shown, image)
+    asks = catalogue.asks if image in catalogue.shots else None
     return ImagePage(
         head=head_of(
             catalogue,
@@ -158,7 +159,9 @@ def image_page(catalogue: Catalogue, image: int, tops: Iterable[TopRow]) -> Imag
             (Link("Images", FOLDER.images(place // PART)),),
             neighbours(catalogue.shown, place, lambda near: Link(f"image {near}", FOLDER.image(near))),
         ),
-        asks=catalogue.asks.pages(FOLDER, image=image) if catalogue.asks and image in catalogue.shots else (),
+        asks=asks.pages(FOLDER, image=image) if asks else (),
+        predict=asks.prediction(FOLDER, image) if asks else None,
+        script=asks.script(FOLDER, "image.js") if asks else None,
         image=image_link(catalogue, image, FOLDER),
         size=_size(row),
         count=len({(top.layer, top.unit) for top in ordered}),

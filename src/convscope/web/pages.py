@@ -331,6 +331,8 @@ class ImagePage:
 
     head: Head
     asks: tuple[Link, ...]  # live questions about this image
+    predict: str | None  # address of what the network says of it; None where no server has the model
+    script: str | None  # address of the script that shows it
     image: ImageLink
     size: str  # of the file, before resizing
     count: int  # of units

@@ -17,7 +17,7 @@ from convscope.web.place import MEDIA, Answer, answered
 from convscope.web.sources import static_file
 
 PAGES: Mapping[str, Callable[[Context], Page]] = {"occlusion": occlusion_page, "invariance": invariance_page}
-SCRIPTS = ("live.js", "occlusion.js", "invariance.js")
+SCRIPTS = ("live.js", "occlusion.js", "invariance.js", "image.js")
 
 
 def register(router: APIRouter, context: Context) -> None:

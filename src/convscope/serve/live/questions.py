@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
-from convscope.serve.live import images, invariance, occlusion, pages, projection
+from convscope.serve.live import images, invariance, occlusion, pages, prediction, projection
 from convscope.serve.live.context import Context
 
 QUESTIONS: tuple[Callable[[APIRouter, Context], None], ...] = (
     images.register,
     projection.register,
+    prediction.register,
     occlusion.register,
     invariance.register,
     pages.register,
