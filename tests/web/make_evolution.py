@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from convscope.pipeline.evolution import FACTS, facts_of, write_evolution
+from convscope.pipeline.evolution import FACTS, facts_of
 from convscope.pipeline.evolution_rows import CurveRow, EvolutionRow, curve_rows, evolution_columns, projections_npz
 from convscope.pipeline.results import ResultFolder
 from convscope.probes.evolution.likeness import curve_of
@@ -100,9 +101,12 @@ def asked(found: Evolution) -> dict[str, object]:
     }
 
 
-def write_all(folder: Path, found: Evolution) -> Path:
-    """Every file of a result, figures and films too."""
-    write_evolution(ResultFolder(folder, FACTS, asked(found)), found, "a title", {})
+def write_shown(folder: Path, found: Evolution) -> Path:
+    """What the pages show: the numbers, a film and a figure, here of one colour, which is much quicker."""
+    write_numbers(folder, found)
+    grey = Image.new("RGB", (90, 60), (128, 128, 128))
+    grey.save(folder / "figure.png")
+    grey.save(folder / "evolution.webp", save_all=True, append_images=[Image.new("RGB", (90, 60))], duration=100)
     return folder
 
 

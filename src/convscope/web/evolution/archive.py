@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import threading
+import tokenize
+import weakref
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -20,6 +22,12 @@ from convscope.web.result_files import ResultFiles
 ARCHIVE = "projections.npz"
 LARGEST = 64 << 20
 """Bytes of one picture; 2365 x 2365 pixels of three numbers."""
+
+_DAMAGE = (
+    KeyError, ValueError, OSError, EOFError, RecursionError, NotImplementedError, zipfile.BadZipFile, zlib.error,
+    tokenize.TokenError,
+)  # fmt: skip
+"""What reading a damaged archive, or the header of an array in it, raises."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +53,10 @@ class Archive:
 
     @cached_property
     def _open(self) -> zipfile.ZipFile:
+        file = self.files.open(ARCHIVE)
+        weakref.finalize(self, file.close)
         try:
-            return zipfile.ZipFile(self.files.open(ARCHIVE))
+            return zipfile.ZipFile(file)
         except (OSError, zipfile.BadZipFile) as error:
             raise AtlasFormatError(f"{self.path} is no NumPy archive ({error}). Make the result again.") from error
 
@@ -63,7 +73,7 @@ class Archive:
                     raise ValueError(f"it says to be {entry.file_size} bytes large")
                 content = self._open.read(entry)
             return _parsed(content, kind)
-        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        except _DAMAGE as error:
             raise AtlasFormatError(
                 f"{self.path}: the picture {name} is missing or damaged ({error}). Make the result again."
             ) from error

@@ -18,13 +18,8 @@ from convscope.web.results.values import Download, Figure
 FACTS, SUMMARY, RUNS_TABLE, RUNS = "ablation.json", "summary.csv", "runs.csv", "runs"
 CLEAR = 0.05
 """A difference is marked where its corrected p is below this."""
-QUANTITIES = {
-    "validation_error": "validation error",
-    "validation_error_5": "top-5 error",
-    "training_error": "training error",
-    "gap": "gap",
-}
-"""Shares of images, shown in percent; any other quantity is a measure, shown as the number that it is."""
+QUANTITIES = {"validation_error_5": "top-5 error", "dead": "dead units", "shift": "shift consistency", "turn": "turn consistency"}
+"""Names of quantities that do not speak for themselves; all quantities are shares, shown in percent."""
 FIGURES = {
     "figure.png": "Validation error of every run, and differences in pairs",
     "gap.png": "Training and validation error",
@@ -66,14 +61,6 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """A column of the table."""
-
-    name: str
-    share: bool  # a share of images, shown in percent
-
-
-@dataclass(frozen=True)
 class VariantLine:
     """A row of the table."""
 
@@ -106,7 +93,7 @@ class AblationPage:
     name: str
     question: str
     limits: str  # what it can and cannot show
-    quantities: tuple[Quantity, ...]
+    quantities: tuple[str, ...]  # shares, of the outcomes of each variant
     variants: tuple[VariantLine, ...]
     figures: tuple[Figure, ...]
     runs: tuple[RunLine, ...]
@@ -140,9 +127,7 @@ def ablation_page(folder: str | Path) -> AblationPage:
         name=plan.name,
         question=" ".join(plan.question.split()),
         limits=" ".join(plan.limits.split()),
-        quantities=tuple(
-            Quantity(QUANTITIES.get(name, name.replace("_", " ")), name in QUANTITIES) for name in quantities
-        ),
+        quantities=tuple(QUANTITIES.get(name, name.replace("_", " ").replace("-", " ")) for name in quantities),
         variants=tuple(_variants(summary, runs, quantities, files)),
         figures=figures_of(files, FIGURES),
         runs=tuple(_run_line(row, names) for row in runs),

@@ -22,6 +22,7 @@ class Kind:
     command: str
     pictures: Mapping[str, str]  # file name to what it shows
     tables: Mapping[str, str]  # file name to what it holds
+    each: str | None = None  # part of the facts that lists several results, each with notes and omissions of its own
 
 
 KINDS: Mapping[str, Kind] = {
@@ -59,6 +60,7 @@ KINDS: Mapping[str, Kind] = {
             "units.parquet": "every unit",
             "strided.parquet": "every op that drops positions",
         },
+        each="diagnoses",
     ),
     "occlusion.json": Kind(
         "Occlusion",
@@ -138,14 +140,15 @@ def experiment_page(folder: str | Path) -> ExperimentPage:
     if name is None:
         raise AtlasError(f"{files.path} holds no result: none of {', '.join(KINDS)} is there.")
     kind, facts, where = KINDS[name], files.facts(name), str(files.path / name)
+    parts = [facts, *_results(facts, kind, where)]
     return ExperimentPage(
         head=result_head(kind.title),
         title=kind.title,
         command=kind.command,
         figures=figures_of(files, kind.pictures),
         downloads=downloads_of(files, kind.tables),
-        notes=tuple(_texts(facts.get("notes"), f"{where}: notes")),
-        skipped=tuple(_skipped(facts, where)),
+        notes=tuple(dict.fromkeys(note for part in parts for note in _texts(part.get("notes"), f"{where}: notes"))),
+        skipped=tuple(dict.fromkeys(fact for part in parts for fact in _omissions(part, where))),
         made_from=tuple(
             Fact(fact.name, _cut(fact.value))
             for part in MADE_FROM
@@ -161,15 +164,25 @@ def _texts(value: Any, where: str) -> Iterator[str]:
     yield from value or ()
 
 
-def _skipped(facts: dict[str, Any], where: str) -> Iterator[Fact]:
+def _results(facts: dict[str, Any], kind: Kind, where: str) -> list[dict[str, Any]]:
+    found = facts.get(kind.each, []) if kind.each else []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise AtlasFormatError(f"{where}: {kind.each}: expected a list of objects. Make the result again.")
+    return found
+
+
+def _omissions(facts: dict[str, Any], where: str) -> Iterator[Fact]:
+    """What was left out; listed at once, or for each of several image sets."""
     for name in ("skipped", "left_out"):
-        listed = facts.get(name) or []
-        if not isinstance(listed, list):
-            raise AtlasFormatError(f"{where}: {name}: expected a list. Make the result again.")
+        found = facts.get(name) or []
+        listed = [each for part in found.values() if isinstance(part, list) for each in part] if isinstance(
+            found, dict
+        ) else found
+        if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+            raise AtlasFormatError(f"{where}: {name}: expected a list of objects. Make the result again.")
         for entry in listed:
-            parts = entry if isinstance(entry, dict) else {"image": entry}
-            named = ", ".join(str(each) for key, each in parts.items() if key != "reason" and each != "")
-            yield Fact(_cut(named), _cut(str(parts.get("reason", "left out"))))
+            named = ", ".join(str(each) for key, each in entry.items() if key != "reason" and each != "")
+            yield Fact(_cut(named), _cut(str(entry.get("reason", "left out"))))
 
 
 def _cut(text: str) -> str:
