@@ -1,15 +1,19 @@
-"""``convscope serve`` as a process of its own: what it prints, what it refuses, how it stops."""
+"""``convscope serve``: what it prints, what it refuses, how it stops."""
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -17,10 +21,11 @@ import pytest
 from safetensors.torch import save_file
 
 from tests.atlas.make import make_atlas
-from tests.cli.process import Run, finished, shell
+from tests.cli.process import Run, Said, finished, shell
 from tests.serve.tiny import TINY, tiny_atlas
 from tests.structure.source import ROOT
 
+T = TypeVar("T")
 SPEC = "python:tests.docs.tiny:build"
 
 
@@ -31,57 +36,87 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@contextmanager
-def served(place: Path, *words: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server as a process, and the URL that it prints."""
-    process = shell(place, "serve", *words, "--port", "0", "--json")
-    assert process.stdout is not None
-    try:
-        yield process, json.loads(process.stdout.readline())["url"]
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def test_it_serves_without_torch_until_it_is_stopped(place: Path) -> None:
-    with served(place, "atlas") as (process, url):
+    process = shell(place, "serve", "atlas", "--port", "0", "--json")
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
         assert url.startswith("http://127.0.0.1:")
-        assert "zfnet" in httpx.get(url, follow_redirects=True).text
+        assert "zfnet" in httpx.get(url, follow_redirects=True, timeout=20).text
         assert httpx.get(f"{url}live/project").status_code == 404
         assert "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text()
         process.send_signal(signal.SIGINT)
         said = finished(process)
         assert (said.code, said.out, said.err.count("\n")) == (130, "", 1)
+    finally:
+        process.kill()
 
 
-def test_a_token_of_ones_own_and_another_way_to_stop(place: Path) -> None:
-    with served(place, "atlas", "--token", "my-own-token-of-24-words") as (process, url):
-        assert url.endswith("?token=my-own-token-of-24-words")
-        assert httpx.get(url.split("?")[0]).status_code == 401
-        process.terminate()
-        assert finished(process).code == 143
+def visited(
+    run: Run, words: Sequence[str | Path], visit: Callable[[str], T], number: signal.Signals = signal.SIGINT
+) -> tuple[Said, T]:
+    """Serve here, in the main thread, while a visitor in another thread looks around and then stops it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    over = threading.Event()
+
+    def visitor() -> T:
+        here = f"http://127.0.0.1:{port}/"
+        while not answers(here):
+            assert not over.wait(0.05), "the server never answered"
+        try:
+            return visit(here)
+        finally:
+            os.kill(os.getpid(), number)
+
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(visitor)
+        said = run("serve", *words, "--port", str(port))
+        over.set()
+        return said, found.result()
 
 
-def test_others_need_the_token_that_is_printed(place: Path) -> None:
-    with served(place, "atlas", "--host", "0.0.0.0") as (_, url):
-        parts = urlsplit(url)
-        (token,) = parse_qs(parts.query)["token"]
-        assert len(token) >= 32
-        here = f"http://127.0.0.1:{parts.port}/"
-        assert httpx.get(here).status_code == 401
-        with httpx.Client(follow_redirects=True) as client:
-            assert "zfnet" in client.get(here, params={"token": token}).text
-            assert "token" not in str(client.get(here).url)
+def answers(address: str) -> bool:
+    with suppress(httpx.TransportError):
+        return bool(httpx.get(address, timeout=20).status_code)
+    return False
 
 
-def test_a_model_is_asked(tmp_path: Path) -> None:
+def test_others_need_the_token_that_is_printed(run: Run) -> None:
+    def visit(here: str) -> int:
+        return httpx.get(here).status_code
+
+    said, status = visited(run, ["atlas", "--host", "0.0.0.0", "--json"], visit)
+    (token,) = parse_qs(urlsplit(json.loads(said.out)["url"]).query)["token"]
+    assert (status, len(token) >= 32, said.code) == (401, True, 130)
+
+
+def test_a_token_of_ones_own_and_another_way_to_stop(run: Run) -> None:
+    token = "my-own-token-of-24-words"
+
+    def visit(here: str) -> tuple[int, str, str]:
+        with httpx.Client(follow_redirects=True, timeout=20) as client:
+            refused = client.get(here).status_code
+            page = client.get(here, params={"token": token})
+        return refused, page.text, str(page.url)
+
+    said, (refused, page, address) = visited(run, ["atlas", "--token", token], visit, signal.SIGTERM)
+    assert (refused, "zfnet" in page, "token" in address) == (401, True, False)
+    assert said.code == 143
+    assert f"/?token={token}\n" in said.out
+
+
+def test_a_model_is_asked(run: Run, tmp_path: Path) -> None:
     weights, folder = tmp_path / "weights.safetensors", tiny_atlas(tmp_path)
     save_file(TINY.module.state_dict(), weights)
-    with served(tmp_path, folder, "--model", SPEC, "--weights", weights) as (process, url):
-        found = httpx.get(f"{url}live/project?at=atlas&layer=features.15&unit=1", timeout=60)
-        assert (found.status_code, found.headers.get("content-type")) == (200, "image/webp"), found.text
-        process.send_signal(signal.SIGINT)
-        assert finished(process).code == 130
+
+    def visit(here: str) -> httpx.Response:
+        return httpx.get(f"{here}live/project?at=atlas-2&layer=features.15&unit=1", timeout=60)
+
+    said, found = visited(run, ["atlas", folder, "--model", SPEC, "--weights", weights], visit)
+    assert (found.status_code, found.headers["content-type"]) == (200, "image/webp"), found.text
+    assert said.code == 130
+    assert "note: the atlas in atlas was made from zfnet" in said.err
 
 
 @pytest.mark.parametrize(

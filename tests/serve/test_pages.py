@@ -55,7 +55,7 @@ def test_the_first_page_is_the_only_place_or_the_list() -> None:
 def test_the_list_groups_and_counts_and_escapes() -> None:
     page = client(TWO).get("/index.json").json()
     assert page["count"] == 3
-    found = [(group["kind"], [place["href"] for place in group["places"]]) for group in page["groups"]]
+    found = [(group["kind"], [place["link"]["href"] for place in group["places"]]) for group in page["groups"]]
     notebooks = ("notebook", ["at/notes/index.html", "at/more-notes/index.html"])
     assert found == [notebooks, ("atlas", ["at/atlas/index.html"])]
     shown = client(TWO).get("/index.html").text

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 
 from convscope.web.pages import Head, Link
 from convscope.web.urls import INDEX, json_of
+
+
+@dataclass(frozen=True)
+class ShelfPlace:
+    """An open place."""
+
+    kind: str
+    name: str  # of its folder, made safe: tells apart what has one title
+    link: Link
 
 
 @dataclass(frozen=True)
@@ -15,7 +23,7 @@ class ShelfGroup:
     """The open places of one kind."""
 
     kind: str
-    places: tuple[Link, ...]
+    places: tuple[ShelfPlace, ...]
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,11 @@ class ShelfPage:
     groups: tuple[ShelfGroup, ...]
 
 
-def shelf_page(places: Iterable[tuple[str, Link]]) -> ShelfPage:
-    """The page of these (kind, link); kinds in the order in which they first appear."""
-    listed = list(places)
-    order = {kind: number for number, kind in reversed(list(enumerate(kind for kind, _ in listed)))}
-    ordered = sorted(listed, key=lambda place: order[place[0]])
+def shelf_page(places: Iterable[ShelfPlace]) -> ShelfPage:
+    """The page of these; kinds in the order in which they first appear."""
+    groups: dict[str, list[ShelfPlace]] = {}
+    for place in places:
+        groups.setdefault(place.kind, []).append(place)
     return ShelfPage(
         head=Head(
             title="Places",
@@ -42,9 +50,6 @@ def shelf_page(places: Iterable[tuple[str, Link]]) -> ShelfPage:
             previous=None,
             next=None,
         ),
-        count=len(listed),
-        groups=tuple(
-            ShelfGroup(kind, tuple(link for _, link in group))
-            for kind, group in groupby(ordered, key=lambda place: place[0])
-        ),
+        count=sum(map(len, groups.values())),
+        groups=tuple(ShelfGroup(kind, tuple(group)) for kind, group in groups.items()),
     )

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from convscope.web.html import to_html, to_json
 from convscope.web.pages import Link
 from convscope.web.place import Answer, Place, answered
-from convscope.web.shelf import shelf_page
+from convscope.web.shelf import ShelfPlace, shelf_page
 from convscope.web.sources import STATIC, static_file
 from convscope.web.urls import INDEX, json_of
 
@@ -72,7 +72,8 @@ class Shelf:
     def front(self) -> Mapping[str, Answer]:
         """What stands outside all places, by address: the list of them, and what error pages look like."""
         page = shelf_page(
-            (place.kind, Link(place.title, address_of(name, place))) for name, place in self.places.items()
+            ShelfPlace(place.kind, name, Link(place.title, address_of(name, place)))
+            for name, place in self.places.items()
         )
         return {
             INDEX.index(): answered(INDEX.index(), to_html(page)),
