@@ -34,6 +34,7 @@ demo: demo-images
 	$(DEMO_COMMAND)
 	@$(MAKE) --no-print-directory demo-transfer || echo "demo: going on without it; the reason is above"
 	@if $(BIN)/python scripts/demo_fashion.py demo/fashion-mnist; then $(MAKE) --no-print-directory demo-training; fi
+	@echo "demo: look at demo/atlas/site/index.html, or browse and ask live: $(BIN)/convscope serve demo/atlas --model $(DEMO_MODEL) --open"
 
 # Where only a few photographs are at hand, classes are too small, and the command says so.
 demo-transfer: demo-images

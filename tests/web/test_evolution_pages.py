@@ -20,6 +20,8 @@ from PIL import Image
 
 from convscope.display import display_scale, fit, to_picture
 from convscope.errors import AddressError, AtlasError, AtlasFormatError
+from convscope.web import html
+from convscope.web.evolution import pages
 from convscope.web.evolution.build import evolution_page, layer_page, strip_page
 from convscope.web.evolution.facts import FACTS
 from convscope.web.evolution.place import evolution_place, recognised
@@ -27,8 +29,6 @@ from convscope.web.evolution.sprites import LARGE, SMALL
 from convscope.web.evolution.stored import StoredEvolution, open_evolution
 from convscope.web.evolution.strip import strip_of
 from convscope.web.evolution.urls import ROOT, EvolutionUrls
-from convscope.web import html
-from convscope.web.evolution import pages
 from convscope.web.html import to_html, to_json
 from tests.web.make_evolution import HOSTILE, LABELS, made_up, write_numbers
 
