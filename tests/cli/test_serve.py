@@ -47,7 +47,7 @@ def test_it_serves_without_torch_until_it_is_stopped(place: Path) -> None:
         assert "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text()
         process.send_signal(signal.SIGINT)
         said = finished(process)
-        assert (said.code, said.out, said.err.count("\n")) == (130, "", 1)
+        assert (said.code, said.out, said.err) == (130, "", "")
     finally:
         process.kill()
 
@@ -122,7 +122,7 @@ def test_a_model_is_asked(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["nowhere"], "AtlasError: there is no atlas in nowhere"),
+        (["nowhere"], "AtlasError: there is no folder nowhere"),
         (["atlas", "--host", "203.0.113.1"], "SettingError: port 0 of 203.0.113.1 cannot be had"),
         (["atlas", "--host", "no host"], "SettingError: 'no host' is no address of this machine"),
         (["atlas", "--model", SPEC], "AtlasMismatchError: the atlas in atlas was made from zfnet"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -84,6 +86,8 @@ def serve(
             lambda: _say(url, as_json=as_json, browser=open_),
             lambda: jobs.close(0),
         )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _quit)
         try:
             server.run(sockets=[listening.socket])
         except SystemExit as stop:
@@ -108,6 +112,11 @@ def _say(url: str, *, as_json: bool, browser: bool) -> None:
         import webbrowser
 
         webbrowser.open(url)
+
+
+def _quit(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    """Without a word: nothing was cut short, as the server ended before it passed the signal on."""
+    raise SystemExit(128 + number)
 
 
 def _leave(jobs: Jobs, code: object) -> None:
