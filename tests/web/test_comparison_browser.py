@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from convscope.web.comparison_build import compared_layer
@@ -53,6 +54,15 @@ def test_a_page_opens_from_disk_and_fits(
     assert page.evaluate("[...document.images].every((image) => image.hasAttribute('width') && image.alt)")
     assert page.evaluate("document.querySelectorAll('[style], script:not([src])').length") == 0
     assert page.title() != "owned"
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("name", ["overview", "layer"])
+def test_axe_finds_nothing_serious(folder: Path, visit: Visit, name: str, width: int, height: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": height})
+    visit.page.goto((folder / PAGES[name]).as_uri())
+    found = Axe().run(visit.page).response["violations"]
+    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
 
 
 def test_matches_are_sorted_and_filtered(folder: Path, place: ComparisonPlace, visit: Visit) -> None:
