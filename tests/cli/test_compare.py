@@ -42,7 +42,7 @@ def test_as_a_process_it_writes_pages_and_tables(place: Path) -> None:
     assert (said.code, said.err) == (0, "")
     assert said.out.rstrip().endswith("made/index.html")
     assert "conv2" in said.out
-    assert FILES < {path.name for path in (place / "made").iterdir()}
+    assert {path.name for path in (place / "made").iterdir()} > FILES
     rows = pq.read_table(place / "made" / "matches.parquet").to_pylist()
     assert [(row["layer"], row["unit"]) for row in rows] == [("conv1", u) for u in range(4)] + [
         ("conv2", u) for u in range(5)
@@ -98,9 +98,7 @@ def test_without_peaks_it_says_so(run: Run) -> None:
         (("early", "late", "--diagnosis-a", "early", "--diagnosis-b", "late"), "AtlasError: early holds no finished"),
     ],
 )
-def test_a_mistake_is_one_line_and_writes_nothing(
-    place: Path, run: Run, words: tuple[str, ...], message: str
-) -> None:
+def test_a_mistake_is_one_line_and_writes_nothing(place: Path, run: Run, words: tuple[str, ...], message: str) -> None:
     check_mistake(run(*words, "-o", "unmade"), message, place / "unmade")
 
 

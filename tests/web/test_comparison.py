@@ -125,7 +125,8 @@ def test_tables_hold_every_unit(place: ComparisonPlace) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "index", "../index.html", "a", "a/index.html", "a/sprites/features.0/99-card.webp", "x" * 100_000, "\0"]
+    "name",
+    ["", "index", "../index.html", "a", "a/index.html", "a/sprites/features.0/99-card.webp", "x" * 100_000, "\0"],
 )
 def test_what_is_no_address_stands_nowhere(place: ComparisonPlace, name: str) -> None:
     assert place.answer(name) is None

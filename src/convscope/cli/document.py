@@ -114,8 +114,8 @@ EXAMPLES = {
     ),
     "compare": Example(
         "convscope compare early late -o comparison --diagnosis-a early-diagnosis --diagnosis-b late-diagnosis",
-        "Makes the folder `comparison` from two atlases over the same images: open `index.html`. Each unit of the first "
-        "stands beside the unit of the second whose peaks correlate best with its own; `matches.csv` and "
+        "Makes the folder `comparison` from two atlases over the same images: open `index.html`. Each unit of the "
+        "first stands beside the unit of the second whose peaks correlate best with its own; `matches.csv` and "
         "`matches.parquet` hold the same as rows, `comparison.json` the numbers of each pair of layers. See "
         "[compare](how-to/compare.md).",
     ),
