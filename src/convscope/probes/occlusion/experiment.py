@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,14 @@ Report = Callable[[int], None]
 
 
 @dataclass(frozen=True)
+class Step:
+    """What was measured at some of the places, in their order."""
+
+    places: tuple[int, ...]
+    values: Measured
+
+
+@dataclass(frozen=True)
 class Reading:
     """How outputs become probabilities, and the target a number: ``node`` is read by ``read``, then scored."""
 
@@ -50,23 +58,28 @@ class Experiment:
 
     def measure(self, places: Sequence[int], report: Report) -> Measured:
         """The quantities at ``places``; raises NumberError where the target is NaN or infinite."""
+        found: dict[str, NDArray[Any]] = {}
+        where = {place: row for row, place in enumerate(places)}
+        done = 0
+        for step in self.steps(places):
+            rows = [where[place] for place in step.places]
+            for name, numbers in step.values.items():
+                found.setdefault(name, np.zeros(len(places), numbers.dtype))[rows] = numbers
+            done += len(rows)
+            report(done)
+        return found
+
+    def steps(self, places: Sequence[int]) -> Iterator[Step]:
+        """The same some places at a time, in the order in which they become known."""
         reads: dict[str, tuple[str, Read]] = {TARGET: (self.reading.node, self.reading.read)}
         reads |= {sums_of(number): (node, sums) for number, (node, _) in enumerate(self.maps)}
         if self.reading.outputs.count:
             reads["output"] = (self.graph.output, whole)
-        found: dict[str, NDArray[Any]] = {}
-        where = {place: row for row, place in enumerate(places)}
-        done = 0
         for answers in sweep(self.graph, self.image, self.occluders, reads, places):
-            rows = [where[place] for place in answers.places]
-            for name, values in self._numbers(answers.values).items():
-                numbers = values.cpu().numpy()
-                found.setdefault(name, np.zeros(len(places), numbers.dtype))[rows] = numbers
-            done += len(rows)
-            report(done)
-        if not np.isfinite(found[TARGET]).all():
-            raise NumberError("the target is NaN or infinite under an occluder. Look for NaN in the weights")
-        return found
+            values = {name: numbers.cpu().numpy() for name, numbers in self._numbers(answers.values).items()}
+            if not np.isfinite(values[TARGET]).all():
+                raise NumberError("the target is NaN or infinite under an occluder. Look for NaN in the weights")
+            yield Step(answers.places, values)
 
     def _numbers(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         found = {TARGET: self.reading.score(values[TARGET]).float()}

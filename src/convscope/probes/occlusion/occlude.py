@@ -152,7 +152,34 @@ def _share(report: Progress, number: int, count: int) -> Progress:
     return lambda done, total: report(number * total + done, count * total)
 
 
-def _occlude(model: Model, picture: Picture, asked: _Settings, report: Progress) -> OcclusionMap:
+@dataclass(frozen=True)
+class Begun:
+    """All that is known before the first occluder: the grid, the fill as a picture, each layer's strongest map."""
+
+    seen: Watched
+    grid: Grid
+    fill: Picture
+    responses: tuple[LayerResponse, ...]
+    """Their sums are still empty."""
+    experiment: Experiment
+    notes: tuple[str, ...]
+
+
+def begin(
+    model: Model,
+    image: Picture,
+    patch: Patch | None = None,
+    stride: int | tuple[int, int] | None = None,
+    fill: str | Picture = "grey",
+    **options: Unpack[Options],
+) -> Begun:
+    """What ``occlude`` does before it moves the occluder, for whoever wants to see values as they become known:
+    ``begun.experiment.steps(places)`` measures at places of the grid, numbered row by row. Raises the same errors.
+    """
+    return _begin(model, image, _Settings(patch, stride, fill, **options))
+
+
+def _begin(model: Model, picture: Picture, asked: _Settings) -> Begun:
     check_eval(model)
     chosen = chosen_layers(graph_of(model, asked.device), asked.layers)
     size = (model.preprocessing.height, model.preprocessing.width)
@@ -164,10 +191,16 @@ def _occlude(model: Model, picture: Picture, asked: _Settings, report: Progress)
     responses, notes = _responses(seen, chosen, asked.method)
     maps = tuple((layer.node, response.unit) for layer, response in zip(chosen, responses, strict=True))
     experiment = Experiment(seen.graph, seen.image, occluders, seen.reading, maps)
-    grids, exact, error = _measure(experiment, grid, asked.approximate, report)
+    return Begun(seen, grid, fill, tuple(responses), experiment, (*model.notes, *notes))
+
+
+def _occlude(model: Model, picture: Picture, asked: _Settings, report: Progress) -> OcclusionMap:
+    begun = _begin(model, picture, asked)
+    seen, grid = begun.seen, begun.grid
+    grids, exact, error = _measure(begun.experiment, grid, asked.approximate, report)
     return OcclusionMap(
         view=seen.view,
-        fill=fill,
+        fill=begun.fill,
         fill_name=fill_name(asked.fill),
         grid=grid,
         target=seen.target,
@@ -175,10 +208,10 @@ def _occlude(model: Model, picture: Picture, asked: _Settings, report: Progress)
         target_grid=grids[TARGET],
         outputs=seen.reading.outputs,
         labels=Labels(grids[LABEL], grids[LABEL_PROBABILITY]) if LABEL in grids else None,
-        layers=tuple(replace(response, sums=grids[sums_of(n)]) for n, response in enumerate(responses)),
+        layers=tuple(replace(response, sums=grids[sums_of(n)]) for n, response in enumerate(begun.responses)),
         exact=exact,
         error=error,
-        notes=(*model.notes, *notes, *_remarks(seen, grid, error)),
+        notes=(*begun.notes, *_remarks(seen, grid, error)),
     )
 
 
