@@ -64,6 +64,8 @@ def test_a_layer_is_found_by_its_row_groups(atlas: Atlas) -> None:
         lambda columns: columns | {"unit": np.roll(columns["unit"], 1)},
         lambda columns: columns | {"image": columns["image"][::-1].copy()},
         lambda columns: columns | {"image": np.where(np.arange(4 * 3) == 7, 9, columns["image"]).astype(np.int32)},
+        lambda columns: columns | {"image": columns["image"] + 2},
+        lambda columns: columns | {"image": columns["image"] - 1},
         lambda columns: {name: values[:0] for name, values in columns.items()},
     ],
 )

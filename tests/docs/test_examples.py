@@ -62,6 +62,7 @@ def test_scan(place: Path) -> None:
     assert set(names["tally"].by_class) == {0, 1}
     assert 0 <= names["row"] < names["layer"].height
     assert 0 <= names["column"] < names["layer"].width
+    assert names["peaks"].shape == (IMAGES, UNITS)
 
 
 def test_project(place: Path) -> None:
@@ -84,6 +85,7 @@ def test_atlas_and_its_pages(place: Path, capsys: pytest.CaptureFixture[str]) ->
     assert names["summary"].projections == len(CONVOLUTIONS) * 2 * 9
     assert len(list((place / "atlas/sheets").iterdir())) == len(CONVOLUTIONS)
     assert (place / "unit-12.png").is_file()
+    assert names["peaks"].values.shape == (UNITS, IMAGES)
     assert f"features.29 {UNITS} units" in capsys.readouterr().out
     assert run("docs/how-to/pages.md")["summary"].index.is_file()
 

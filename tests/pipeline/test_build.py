@@ -29,7 +29,7 @@ from convscope.images import ImageSet
 from convscope.images.decode import PIXEL_LIMIT
 from convscope.models import Model, load_model
 from convscope.pipeline import winners as choosing
-from convscope.pipeline.build import Ask, build_atlas
+from convscope.pipeline.build import NO_PEAKS, Ask, build_atlas
 from tests.engine.make import DEAD, LAYERS, exact_model, exact_net, feeding, full_sort, image_set, maps_of, pictures
 from tests.images.make import encoded, noise
 
@@ -88,6 +88,19 @@ def test_peaks_are_those_of_the_network(atlas: Atlas) -> None:
         assert found.images.tolist() == list(range(COUNT))
         expected = maps_of(exact_net(), layer, pictures(COUNT)).amax((2, 3)).T
         np.testing.assert_array_equal(found.values, expected)
+
+
+def test_a_finished_atlas_without_peaks_is_left_as_it_is_and_says_so(
+    model: Model, images: ImageSet, tmp_path: Path
+) -> None:
+    ask = Ask(["4"], top=2, units=1)
+    assert NO_PEAKS not in build_atlas(model, images, tmp_path / "a", ask).notes
+    (tmp_path / "a" / "peaks.parquet").unlink()
+    before = contents(tmp_path / "a")
+    assert NO_PEAKS in build_atlas(model, images, tmp_path / "a", ask).notes
+    assert contents(tmp_path / "a") == before
+    assert Atlas.open(tmp_path / "a").peaks("4") is None
+    assert NO_PEAKS not in build_atlas(model, images, tmp_path / "a", ask, overwrite=True).notes
 
 
 def test_top_and_projections_are_those_of_the_network(atlas: Atlas, model: Model) -> None:

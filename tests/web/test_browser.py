@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from convscope.web.parts import sparseness
 from convscope.web.urls import INDEX
 from tests.web.conftest import HOSTILE, SIZES, Site, Visit
 
@@ -47,7 +48,7 @@ def press(page: Page, key: str) -> None:
 
 def cards(visit: Visit) -> list[int]:
     """Shown units of a layer's page, in order."""
-    return [int(card.get_attribute("data-unit") or "") for card in visit.page.locator("#units > li:visible").all()]
+    return [int(card.get_attribute("data-unit") or "") for card in visit.page.locator("#units li:visible").all()]
 
 
 def test_a_layer_is_sorted_and_filtered(site: Site, visit: Visit) -> None:
@@ -69,6 +70,33 @@ def test_a_layer_is_sorted_and_filtered(site: Site, visit: Visit) -> None:
     expect(page.locator("#none")).to_be_visible()
 
 
+def test_a_unit_is_found_by_number_or_address(site: Site, visit: Visit) -> None:
+    page = visit.page
+    page.goto(site.address(INDEX.layer("features.0")))
+    press(page, "/")
+    found = page.get_by_label("Unit", exact=True)
+    expect(found).to_be_focused()
+    found.press_sequentially("1")
+    assert cards(visit) == [1, 10, 11]
+    page.get_by_label("Sort by").select_option("sparseness")
+    assert cards(visit)[0] == 1  # the very unit comes first in any order
+    for typed, expected in (("features.0:1", 3), ("features.0:11", 1), ("features.0", 12), ("features.3:1", 0)):
+        found.fill(typed)
+        assert len(cards(visit)) == expected, typed
+    page.get_by_role("button", name="Show all 12").click()
+    assert len(cards(visit)) == 12
+    found.fill(" features.0:3 ")
+    found.press("Enter")
+    expect(page.locator("#address")).to_have_text("features.0:3")
+
+
+def test_a_layer_is_sorted_by_sparseness(site: Site, visit: Visit) -> None:
+    visit.page.goto(site.address(INDEX.layer("features.0")))
+    visit.page.get_by_label("Sort by").select_option("sparseness")
+    known = {row.unit: sparseness(row) for row in site.atlas.units("features.0")}
+    assert cards(visit) == sorted(known, key=lambda unit: (-(known[unit] or 0), unit))
+
+
 def test_an_order_survives_reloading_and_going_back(site: Site, visit: Visit) -> None:
     page = visit.page
     page.goto(site.address(INDEX.layer("features.0")))
@@ -77,7 +105,7 @@ def test_an_order_survives_reloading_and_going_back(site: Site, visit: Visit) ->
     assert page.url.endswith("#word=cat")
     page.reload()
     assert cards(visit) == before
-    page.locator("#units > li:visible a").first.click()
+    page.locator("#units li:visible a").first.click()
     page.go_back()
     assert cards(visit) == before
 

@@ -35,7 +35,7 @@ def folder(place: ComparisonPlace, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def units(visit: Visit) -> list[int]:
     """Shown units of A, in order."""
-    return [int(card.get_attribute("data-unit") or "") for card in visit.page.locator("#units > li:visible").all()]
+    return [int(card.get_attribute("data-unit") or "") for card in visit.page.locator("#units li:visible").all()]
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -83,6 +83,9 @@ def test_matches_are_sorted_and_filtered(folder: Path, place: ComparisonPlace, v
     page.get_by_label("Show", exact=True).select_option("dead units")
     assert units(visit) == [8]
     expect(page.locator("#count")).to_have_text("1 of 9 units")
+    page.get_by_role("button", name="Show all 9").click()
+    page.get_by_label("Unit of A").fill("5")
+    assert units(visit) == [5]
 
 
 def test_the_way_from_the_overview_through_the_layers(folder: Path, visit: Visit) -> None:

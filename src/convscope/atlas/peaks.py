@@ -18,17 +18,20 @@ class Peaks:
     values: NDArray[np.float32]
 
 
-def peaks_of_rows(units: int, unit: NDArray[np.int32], image: NDArray[np.int32], value: NDArray[np.float32]) -> Peaks:
-    """The rows of one layer, sorted by unit and image, as a matrix; AtlasFormatError if a row is missing or too many.
+def peaks_of_rows(
+    units: int, total: int, unit: NDArray[np.int32], image: NDArray[np.int32], value: NDArray[np.float32]
+) -> Peaks:
+    """The rows of a layer of so many ``units``, over some of ``total`` images, as a matrix.
 
-    ``unit``, ``image`` and ``value`` have shape (units x n,).
+    ``unit``, ``image`` and ``value`` have shape (units x n,). AtlasFormatError unless there is one row for every unit
+    and sampled image, sorted.
     """
     count = len(value) // max(units, 1)
     images = image[:count]
     if (
         not count
         or len(value) != units * count
-        or (np.diff(images) <= 0).any()
+        or (np.diff(images, prepend=-1, append=total) <= 0).any()
         or (unit.reshape(units, count) != np.arange(units)[:, None]).any()
         or (image.reshape(units, count) != images).any()
     ):

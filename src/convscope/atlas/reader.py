@@ -213,7 +213,7 @@ class Atlas:
                 return None
             found = table.to_table(columns=["unit", "image", "value"], filter=ds.field("layer") == row.layer)
         try:
-            return peaks_of_rows(row.units, *(column.to_numpy() for column in found.columns))
+            return peaks_of_rows(row.units, len(self._images), *(column.to_numpy() for column in found.columns))
         except AtlasFormatError as error:
             raise AtlasFormatError(f"{self.path / 'peaks.parquet'}, layer {row.layer}: {error}") from error
 

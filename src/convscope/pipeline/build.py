@@ -47,6 +47,12 @@ SAMPLE = 1000
 """Images whose peaks are kept one by one: enough for a histogram and a correlation, at a megabyte for 300 units."""
 
 
+NO_PEAKS = (
+    "It keeps no peaks of single images, as it was made by an earlier version: its pages have no histograms of them, "
+    "preferred classes or similar units. Make it again with --overwrite to have them."
+)
+
+
 @dataclass(frozen=True)
 class Ask:
     """What an atlas is asked to hold; see ``Settings`` of the manifest for each field."""
@@ -155,7 +161,7 @@ def _summary(atlas: Atlas) -> Summary:
         images=manifest.data.images,
         skipped=manifest.data.skipped,
         projections=count,
-        notes=manifest.notes,
+        notes=manifest.notes if table_path(atlas.path, "peaks").exists() else (*manifest.notes, NO_PEAKS),
     )
 
 

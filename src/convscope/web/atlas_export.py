@@ -15,8 +15,11 @@ from convscope.atlas.schema import LayerRow, TopRow, UnitRow
 from convscope.web.build import image_page, images_page, index_page, layer_page, parts_of, unit_page
 from convscope.web.catalogue import ByClass, Catalogue
 from convscope.web.html import to_html, to_json
+from convscope.web.layer_peaks import LayerPeaks
+from convscope.web.likeness import Alike, all_most_alike
 from convscope.web.pages import Page
 from convscope.web.place import Answer, answered
+from convscope.web.sampled import unit_peaks
 from convscope.web.sources import STATIC, sheet_file, static_file
 from convscope.web.sprites import Patches, paint_unit
 from convscope.web.urls import INDEX, json_of
@@ -87,14 +90,18 @@ class _Unit:
     tops: tuple[TopRow, ...]
     projections: tuple[Projection, ...]
     classes: ByClass
+    peaks: LayerPeaks | None
+    alike: tuple[Alike, ...]
 
 
 def _units(catalogue: Catalogue, patches: Patches) -> Iterator[Callable[[], list[Named]]]:
     for layer in catalogue.atlas.layers():
         tops = catalogue.atlas.top_of_layer(layer.layer)
         classes = catalogue.classes_of_layer(layer)
+        peaks = catalogue.peaks(layer.layer)
+        alike = all_most_alike(peaks.standard) if peaks else ((),) * layer.units
         for row, projections in projected_units(catalogue.atlas, layer):
-            unit = _Unit(layer, row, tops[row.unit], projections, classes[row.unit])
+            unit = _Unit(layer, row, tops[row.unit], projections, classes[row.unit], peaks, alike[row.unit])
             yield partial(_unit, catalogue, unit, patches)
 
 
@@ -114,7 +121,8 @@ def _unit(catalogue: Catalogue, unit: _Unit, patches: Patches) -> list[Named]:
     sprites = paint_unit(unit.layer, catalogue.size, unit.tops, unit.projections, patches)
     key = (unit.layer.layer, unit.row.unit)
     painted = ((INDEX.card(*key), sprites.card), (INDEX.projections(*key), sprites.projections))
-    page = unit_page(catalogue, unit.row, unit.tops, unit.classes)
+    peaks = unit_peaks(catalogue, unit.row, unit.tops, unit.peaks, unit.alike) if unit.peaks else None
+    page = unit_page(catalogue, unit.row, unit.tops, unit.classes, peaks)
     return [_named(name, content) for name, content in painted if content is not None] + [
         *_page(INDEX.unit(*key), page)
     ]

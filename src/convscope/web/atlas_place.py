@@ -15,8 +15,10 @@ from convscope.web.atlas_export import all_answers, pages_of
 from convscope.web.build import image_page, images_page, index_page, layer_page, parts_of, unit_page
 from convscope.web.catalogue import Catalogue
 from convscope.web.html import to_html, to_json
+from convscope.web.likeness import most_alike
 from convscope.web.pages import Page
 from convscope.web.place import Answer, answered
+from convscope.web.sampled import unit_peaks
 from convscope.web.sources import STATIC, pictures_of, sheet_file, static_file
 from convscope.web.sprites import Patches, UnitSprites, paint_unit, patches_of
 from convscope.web.urls import INDEX, SUFFIXES, json_of, slug
@@ -117,7 +119,10 @@ def _unit_page(place: AtlasPlace, found: re.Match[str]) -> Page | None:
     if row is None:
         return None
     classes = place.catalogue.classes_of_layer(place.atlas.layer(row.layer), row.unit)
-    return unit_page(place.catalogue, row, place.atlas.top(row.layer, row.unit), classes[row.unit])
+    tops, layer = place.atlas.top(row.layer, row.unit), place.catalogue.peaks(row.layer)
+    alike = most_alike(layer.standard, row.unit) if layer else ()
+    peaks = unit_peaks(place.catalogue, row, tops, layer, alike) if layer else None
+    return unit_page(place.catalogue, row, tops, classes[row.unit], peaks)
 
 
 def _images_page(place: AtlasPlace, found: re.Match[str]) -> Page | None:

@@ -22,6 +22,7 @@ from convscope.web.pages import (
     Rule,
     Sprite,
     UnitPage,
+    UnitPeaks,
 )
 from convscope.web.parts import (
     card_sprite,
@@ -78,6 +79,7 @@ def layer_page(catalogue: Catalogue, address: str) -> LayerPage:
     )
     return LayerPage(
         head=head_of(catalogue, FOLDER, address, FOLDER.layer(address), around=around),
+        script=FOLDER.static("layer.js"),
         layer=layer_facts(catalogue, row, FOLDER),
         units=cards,
         driven=sum(card.sprite is not None for card in cards),
@@ -89,8 +91,14 @@ def layer_page(catalogue: Catalogue, address: str) -> LayerPage:
     )
 
 
-def unit_page(catalogue: Catalogue, unit: UnitRow, tops: Sequence[TopRow], classes: ByClass = ()) -> UnitPage:
-    """The page of a unit, from its row, its strongest activations, and those of each class."""
+def unit_page(
+    catalogue: Catalogue,
+    unit: UnitRow,
+    tops: Sequence[TopRow],
+    classes: ByClass = (),
+    peaks: UnitPeaks | None = None,
+) -> UnitPage:
+    """The page of a unit, from its row, its strongest activations, those of each class, and its sampled peaks."""
     layer = catalogue.atlas.layer(unit.layer)
     big = coarse(layer, *catalogue.size, big=True)
     ranks = sorted(catalogue.projected.get((unit.layer, unit.unit), ()))
@@ -120,6 +128,7 @@ def unit_page(catalogue: Catalogue, unit: UnitRow, tops: Sequence[TopRow], class
         projections=sprite if ranks else None,
         pixelated=big,
         tops=tuple(top_of(catalogue, layer, row, places.get(row.rank), UNIT) for row in tops),
+        peaks=peaks,
         classes=tuple(
             ClassTops(name, tuple(top_of(catalogue, layer, row, None, UNIT) for row in rows)) for name, rows in classes
         ),

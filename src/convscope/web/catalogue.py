@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from itertools import groupby
 from pathlib import Path
 
@@ -14,12 +14,16 @@ from convscope.atlas.schema import LayerRow, TopRow
 from convscope.errors import AtlasFormatError
 from convscope.render import SHEETS, sheet_name
 from convscope.web.asks import Asks
+from convscope.web.layer_peaks import LayerPeaks, layer_peaks
 from convscope.web.pages import Method
 from convscope.web.urls import SUFFIXES
 from convscope.web.words import LIMITS, SCALING, SENTENCES, TITLES
 
 CLASSES = 12
 """No more classes than so many on a unit's page: those that drive it most."""
+
+LAYERS = 3
+"""Layers whose peaks are kept: 33 MB each for 4,096 units and a sample of 1,000 images."""
 
 _STRONGEST_CLASSES = """
 SELECT * EXCLUDE (best, place) FROM (
@@ -116,6 +120,11 @@ class Catalogue:
         """Layers of which some units with top activations were projected, and others not."""
         driven = Counter(layer for layer, _ in self.driven)
         return frozenset(layer for layer, units in self.projected_units.items() if 0 < len(units) < driven[layer])
+
+    @cached_property
+    def peaks(self) -> Callable[[str], LayerPeaks | None]:
+        """The peaks of a layer, made ready; None if the atlas has none. Those of the latest layers are kept."""
+        return lru_cache(maxsize=LAYERS)(partial(layer_peaks, self.atlas))
 
     @cached_property
     def sheets(self) -> Mapping[str, Path]:

@@ -123,6 +123,7 @@ class ComparedLayerPage:
     """The units of a layer, each beside its match."""
 
     head: Head
+    script: str  # address of the script that sorts, filters and finds
     names: tuple[str, str]  # of the two models
     layers: tuple[LayerFacts, LayerFacts]
     summary: PairSummary

@@ -38,6 +38,7 @@ def environment() -> Environment:
     made.filters["number"] = number
     made.filters["percent"] = percent
     made.filters["hundredths"] = hundredths
+    made.filters["exact"] = exact
     return made
 
 
@@ -49,6 +50,11 @@ def number(value: float) -> str:
 def hundredths(value: float) -> str:
     """A correlation in two decimals, with a true minus sign."""
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def exact(value: float) -> str:
+    """A number for scripts, in as many digits as tell all float32 numbers apart."""
+    return f"{value:.9g}"
 
 
 def percent(value: float) -> str:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from convscope.web.histogram import Histogram
+from convscope.web.preference import Preference
+
 
 @dataclass(frozen=True)
 class Link:
@@ -53,6 +56,7 @@ class UnitCard:
     dead: bool
     best_class: str | None
     selectivity: float | None
+    sparseness: float | None  # over a unit's life, 0 to 1; None: its mean peak is not above zero
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,30 @@ class ClassTops:
 
 
 @dataclass(frozen=True)
+class SimilarUnit:
+    """A unit of the same layer whose peaks rise and fall with those of the page's unit."""
+
+    unit: int
+    href: str
+    sprite: Sprite | None  # None: no activation of it was kept
+    correlation: float  # Pearson's, over the sampled images
+    twin: bool  # so high that it is nearly a duplicate
+
+
+@dataclass(frozen=True)
+class UnitPeaks:
+    """What a unit's peaks say, over a sample of the images."""
+
+    images: int  # of the sample
+    histogram: Histogram | None  # None: all peaks are zero
+    preference: Preference | None  # None: fewer than two classes, or all peaks are zero
+    similar: tuple[SimilarUnit, ...]  # the most similar first
+    twin: float  # from what correlation on a unit counts as nearly a duplicate
+    chance: float  # a correlation that unrelated units reach; up to it none is listed
+    alone: str | None  # why there are no similar units
+
+
+@dataclass(frozen=True)
 class Appearance:
     """A unit for which an image is among the strongest."""
 
@@ -246,6 +274,7 @@ class LayerPage:
     """All units of a layer."""
 
     head: Head
+    script: str  # address of the script that sorts, filters and finds
     layer: LayerFacts
     units: tuple[UnitCard, ...]
     driven: int  # units that have top activations
@@ -273,6 +302,7 @@ class UnitPage:
     projections: Sprite | None  # None: this unit was not projected
     pixelated: bool  # patches are so small that smoothing would invent detail
     tops: tuple[Top, ...]
+    peaks: UnitPeaks | None  # None: the atlas is older than its table of peaks
     classes: tuple[ClassTops, ...]
     class_limit: int  # no more classes than so many are shown
     method: Method

@@ -88,7 +88,20 @@ def unit_card(catalogue: Catalogue, layer: LayerRow, unit: UnitRow, urls: Urls) 
         dead=unit.dead,
         best_class=unit.best_class,
         selectivity=unit.selectivity,
+        sparseness=sparseness(unit),
     )
+
+
+def sparseness(unit: UnitRow) -> float | None:
+    """How few of the images a unit's peaks come from: 0 if all drive it alike, 1 if one does; Vinje & Gallant 2000.
+
+    (1 - mean(r)^2 / mean(r^2)) / (1 - 1 / n), from the statistics over all n images, for peaks that are not negative.
+    None if the mean is not above zero, or of one image.
+    """
+    if unit.peak_mean <= 0 or unit.images < 2:
+        return None
+    square = unit.peak_mean**2
+    return (1 - square / (square + unit.peak_std**2)) / (1 - 1 / unit.images)
 
 
 def image_link(catalogue: Catalogue, image: int, urls: Urls) -> ImageLink:
