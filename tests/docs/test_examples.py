@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from convscope.atlas.reader import Atlas
 from convscope.cli import app
+from tests.atlas.make import make_atlas
 from tests.docs.tiny import CONVOLUTIONS, UNITS, classify
 from tests.structure.test_documents import DOCUMENTS, examples
 from tests.train.ablation.make import in_this_process
@@ -122,6 +123,14 @@ def test_invariance(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
         layer.address for layer in found.layers
     ]
+
+
+def test_compare(place: Path) -> None:
+    for seed, name in enumerate(("early", "late")):
+        make_atlas(place / name, images=30, seed=seed)
+    names = run("docs/how-to/compare.md")
+    assert names["index"] == place / "comparison" / "index.html"
+    assert len(names["matches"].best) == 6
 
 
 def test_diagnosis(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,9 +8,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from convscope.atlas.reader import Atlas
@@ -124,11 +126,11 @@ def test_a_folder_without_a_diagnosis_says_how_to_make_one(place: ComparisonPlac
             read_diagnosis(wrong, place.atlases[0])
 
 
-def spoil(name: str, text: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_text(text, encoding="utf-8") and None
+def spoil(name: str, text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_text(text, encoding="utf-8")
 
 
-def edit(change: Callable[[dict[str, object]], None]) -> Callable[[Path], None]:
+def edit(change: Callable[[dict[str, object]], object]) -> Callable[[Path], None]:
     def act(folder: Path) -> None:
         facts = json.loads((folder / "diagnosis.json").read_text())
         change(facts["diagnoses"][0])
@@ -137,11 +139,11 @@ def edit(change: Callable[[dict[str, object]], None]) -> Callable[[Path], None]:
     return act
 
 
-def pickled(folder: Path) -> None:
-    np.savez(folder / FILTERS, filters_0=np.array([print], object))
+def kept(filters: NDArray[Any]) -> Callable[[Path], object]:
+    return lambda folder: np.savez(folder / FILTERS, filters_0=filters)
 
 
-DAMAGE = {
+DAMAGE: dict[str, Callable[[Path], object]] = {
     "no JSON": spoil("diagnosis.json", "{"),
     "another kind of JSON": spoil("diagnosis.json", "[]"),
     "deep JSON": spoil("diagnosis.json", "[" * 100_000),
@@ -149,9 +151,9 @@ DAMAGE = {
     "a missing part": edit(lambda found: found.pop("strided")),
     "not a number": edit(lambda found: found.update(shifts={"classes": 3, "mean": float("nan")})),
     "no arrays": spoil(FILTERS, "zip?"),
-    "code in the arrays": pickled,
-    "flat filters": lambda folder: np.savez(folder / FILTERS, filters_0=np.zeros(3, np.float32)),
-    "infinite filters": lambda folder: np.savez(folder / FILTERS, filters_0=np.full((1, 2, 2, 3), np.inf)),
+    "code in the arrays": kept(np.array([print], object)),
+    "flat filters": kept(np.zeros(3, np.float32)),
+    "infinite filters": kept(np.full((1, 2, 2, 3), np.inf)),
 }
 
 

@@ -120,6 +120,13 @@ EXAMPLES = {
         "that change least and most, and how often the label stays. A finished folder is not made again; images that "
         "cannot be read are listed as skipped. See [invariance](how-to/invariance.md).",
     ),
+    "compare": Example(
+        "convscope compare early late -o comparison --diagnosis-a early-diagnosis --diagnosis-b late-diagnosis",
+        "Makes the folder `comparison` from two atlases over the same images: open `index.html`. Each unit of the "
+        "first stands beside the unit of the second whose peaks correlate best with its own; `matches.csv` and "
+        "`matches.parquet` hold the same as rows, `comparison.json` the numbers of each pair of layers. See "
+        "[compare](how-to/compare.md).",
+    ),
     "diagnose": Example(
         "convscope diagnose torchvision:vgg16 photographs/ -o diagnosis --limit 100 --against torchvision:resnet18",
         "Makes the folder `diagnosis`: all findings, worst first, in `findings.csv`; each filter in `filters.parquet`, "

@@ -123,6 +123,7 @@ class ComparedLayerPage:
     """The units of a layer, each beside its match."""
 
     head: Head
+    script: str  # address of the script that sorts, filters and finds
     names: tuple[str, str]  # of the two models
     layers: tuple[LayerFacts, LayerFacts]
     summary: PairSummary
@@ -131,4 +132,3 @@ class ComparedLayerPage:
     assigned: bool  # units were also assigned one to one
     broad: bool  # most units and matches were projected
     matches: tuple[Match, ...]  # the most alike first
-    script: str  # address of the script that sorts and filters

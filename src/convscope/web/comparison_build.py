@@ -93,6 +93,7 @@ def compared_layer(compared: Compared, number: int) -> ComparedLayerPage:
     )
     return ComparedLayerPage(
         head=_head(compared, PAIR, title, page, (Link("Comparison", PAIR.index()),), around),
+        script=PAIR.static("units.js"),
         names=compared.specs,
         layers=(facts[0], facts[1]),
         summary=summary_of(result),
@@ -101,7 +102,6 @@ def compared_layer(compared: Compared, number: int) -> ComparedLayerPage:
         assigned=result.matches.partner is not None,
         broad=2 * sum(_is_broad(match) for match in matches) > len(matches),
         matches=matches,
-        script=PAIR.static("units.js"),
     )
 
 

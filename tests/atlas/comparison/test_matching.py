@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convscope.atlas.comparison.chance import Chance
+from convscope.atlas.comparison.chance import USUAL, Chance
 from convscope.atlas.comparison.matching import NOBODY, Matches, match
 from convscope.atlas.comparison.rows import correlation, jaccard, peak_rows, top_rows
 from convscope.errors import SettingError
@@ -23,7 +23,7 @@ def peaks(units: int, images: int, seed: int = 0) -> Peaks:
     return np.random.default_rng(seed).normal(0.3, 1, (units, images)).clip(0).astype(np.float32)
 
 
-def matched(first: Peaks, second: Peaks, chance: Chance = Chance(), assign: bool = False) -> Matches:
+def matched(first: Peaks, second: Peaks, chance: Chance = USUAL, assign: bool = False) -> Matches:
     return match(peak_rows(first), peak_rows(second), correlation, chance, assign=assign)
 
 

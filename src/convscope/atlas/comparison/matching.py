@@ -92,7 +92,7 @@ def _assigned(first: Rows, second: Rows, scores: Scores) -> tuple[NDArray[np.int
 
 def _spread(rows: Rows, values: NDArray[Any], otherwise: float) -> NDArray[Any]:
     """Values of the units that can be compared, as values of all units."""
-    found = np.full(rows.count, otherwise, _NARROW[values.dtype.kind])
+    found: NDArray[Any] = np.full(rows.count, otherwise, _NARROW[values.dtype.kind])
     found[rows.units] = values
     return found
 
@@ -106,7 +106,13 @@ def _comparable(rows: Rows) -> NDArray[np.bool_]:
 
 def _nobody(rows: Rows, others: int, assign: bool) -> Matches:
     nobody, nothing = np.full(rows.count, NOBODY, np.int32), np.full(rows.count, np.nan, np.float32)
-    partners = (nobody, nothing) if assign else (None, None)
     return Matches(
-        _comparable(rows), nobody, nothing, nothing, np.zeros(rows.count, np.bool_), *partners, lonely=others
+        comparable=_comparable(rows),
+        best=nobody,
+        score=nothing,
+        chance=nothing,
+        mutual=np.zeros(rows.count, np.bool_),
+        partner=nobody if assign else None,
+        partner_score=nothing if assign else None,
+        lonely=others,
     )

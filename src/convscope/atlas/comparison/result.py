@@ -113,19 +113,23 @@ def summary_of(result: PairResult) -> PairSummary:
         units=result.pair.first.units,
         others=result.pair.second.units,
         compared=int(compared.sum()),
-        median=_mean_or_none(np.median, score),
-        half=_mean_or_none(np.mean, score > 0.5),
-        most=_mean_or_none(np.mean, score > 0.8),
-        mutual=_mean_or_none(np.mean, matches.mutual[compared]),
+        median=_median(score),
+        half=_share(score > 0.5),
+        most=_share(score > 0.8),
+        mutual=_share(matches.mutual[compared]),
         unmatched=int((compared & ~matches.counterpart).sum()),
         lonely=matches.lonely,
         dead=int(result.dead[0].sum()),
         others_dead=int(result.dead[1].sum()),
-        overlap=_mean_or_none(np.median, result.overlap[~np.isnan(result.overlap)]),
-        expected=_mean_or_none(np.median, result.expected[~np.isnan(result.expected)]),
+        overlap=_median(result.overlap[~np.isnan(result.overlap)]),
+        expected=_median(result.expected[~np.isnan(result.expected)]),
         cka=result.cka,
     )
 
 
-def _mean_or_none(mean: np.ufunc, values: NDArray[np.generic]) -> float | None:
-    return float(mean(values)) if len(values) else None
+def _median(values: NDArray[np.floating]) -> float | None:
+    return float(np.median(values)) if len(values) else None
+
+
+def _share(values: NDArray[np.bool_]) -> float | None:
+    return float(values.mean()) if len(values) else None
