@@ -93,7 +93,9 @@ def _drawn(random: np.random.Generator, unit: int, image: int, value: float, sid
 def asked(found: Evolution) -> dict[str, object]:
     """What decides a result, as the facts have it."""
     return {
-        "checkpoints": [{"label": label, "position": at} for label, at in zip(found.labels, found.positions, strict=True)],
+        "checkpoints": [
+            {"label": label, "position": at} for label, at in zip(found.labels, found.positions, strict=True)
+        ],
         "images": {"name": HOSTILE, "digest": "d" * 64, "count": len(found.images)},
         "settings": {"layers": [layer.address for layer in found.layers]},
     }

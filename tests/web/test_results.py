@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import statistics
 from collections.abc import Callable
@@ -122,6 +121,12 @@ def answer(place: ListedPlace, name: str) -> str:
     return found.content.decode()
 
 
+def exchanged(path: Path) -> None:
+    """A link to something else in place of a file."""
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+
+
 Change = Callable[[Path], object]
 DAMAGE: dict[str, tuple[Change, str]] = {
     "no JSON": (lambda run: (run / "run.json").write_text("{"), "run.json is not JSON"),
@@ -132,8 +137,7 @@ DAMAGE: dict[str, tuple[Change, str]] = {
     "a short line": (lambda run: (run / "epochs.csv").write_text(f"{EPOCHS}1,2\n"), "epochs.csv, line 2 has 2 values"),
     "no number": (lambda run: (run / "steps.csv").write_text("step,loss\n1,x\n"), "steps.csv, line 2 is not numbers"),
     "no text": (lambda run: (run / "steps.csv").write_bytes(b"\xff\n"), "steps.csv is no text"),
-    "a link": (lambda run: os.symlink("/etc/passwd", (run / "result.json").rename(run / "old").with_name("result.json")),
-               "result.json is a link"),
+    "a link": (lambda run: exchanged(run / "result.json"), "result.json is a link"),
 }  # fmt: skip
 
 
@@ -159,7 +163,9 @@ def test_a_chart_stays_in_its_picture(values: list[float | None]) -> None:
     assert len(dots) == sum(value is not None for value in values)
     assert all(made.left <= dot.x <= made.right and made.top - 0.01 <= dot.y <= made.bottom + 0.01 for dot in dots)
     known = [value for value in values if value is not None]
-    for (one, a), (other, b) in zip(zip(known, dots, strict=True), zip(known[1:], dots[1:], strict=False), strict=False):
+    for (one, a), (other, b) in zip(
+        zip(known, dots, strict=True), zip(known[1:], dots[1:], strict=False), strict=False
+    ):
         assert one == other or (one < other) == (a.y > b.y) or abs(a.y - b.y) < 0.02
 
 
@@ -192,7 +198,9 @@ def test_an_ablation_shows_its_summary(name: str) -> None:
         assert outcome.clear == (row["p_holm"] != "" and float(row["p_holm"]) < 0.05)
         assert line.against == (row["against"] or None)
     with (REPORTS / name / "runs.csv").open(newline="") as file:
-        assert [(r.variant, r.seed) for r in page.runs] == [(r["variant"], int(r["seed"])) for r in csv.DictReader(file)]
+        assert [(r.variant, r.seed) for r in page.runs] == [
+            (r["variant"], int(r["seed"])) for r in csv.DictReader(file)
+        ]
     assert all(run.href is None for run in page.runs)  # the report is kept without its runs
 
 
@@ -207,7 +215,7 @@ def write_ablation(folder: Path) -> Path:
     write_run(folder / "runs" / names[0])
     write_run(folder / "runs" / names[1], finished=False)
     write_run(folder.parent / "elsewhere")
-    os.symlink(folder.parent / "elsewhere", folder / "runs" / names[2])
+    (folder / "runs" / names[2]).symlink_to(folder.parent / "elsewhere")
     return folder
 
 
@@ -252,7 +260,11 @@ def write_experiment(folder: Path, name: str, **facts: Any) -> Path:
         else:
             (folder / table).write_text("a\n1\n")
     (folder / "secret.txt").write_text("not listed")
-    made = {"model": {"spec": HOSTILE}, "images": {"name": HOSTILE, "names": ["n" * 30] * 100}, "settings": {"a": [1, 2]}}
+    made = {
+        "model": {"spec": HOSTILE},
+        "images": {"name": HOSTILE, "names": ["n" * 30] * 100},
+        "settings": {"a": [1, 2]},
+    }
     (folder / name).write_text(json.dumps({"key": "k", **made, "notes": [f"note {HOSTILE}"], **facts}))
     return folder
 
@@ -281,7 +293,9 @@ def test_every_kind_of_experiment_shows_what_its_table_lists(tmp_path: Path, nam
 def test_the_files_are_those_that_the_commands_write() -> None:
     """Each listed name stands in the source of the pipeline that writes it."""
     for name, kind in KINDS.items():
-        source = "".join(path.read_text() for path in (ROOT / "src/convscope/pipeline").glob(f"{name.split('.')[0]}*.py"))
+        source = "".join(
+            path.read_text() for path in (ROOT / "src/convscope/pipeline").glob(f"{name.split('.')[0]}*.py")
+        )
         for listed in (*kind.pictures, *kind.tables):
             assert f'"{listed}"' in source, f"{name}: {listed}"
 
@@ -311,8 +325,7 @@ def test_damaged_facts_are_named(tmp_path: Path, facts: dict[str, Any], message:
 
 def test_links_are_refused(tmp_path: Path) -> None:
     folder = write_experiment(tmp_path / "made", "trust.json")
-    (folder / "trust.csv").unlink()
-    os.symlink("/etc/passwd", folder / "trust.csv")
+    exchanged(folder / "trust.csv")
     with pytest.raises(AtlasError, match=r"trust.csv is a link, expected a file"):
         experiment_place(folder)
 

@@ -33,7 +33,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a chart; ``look`` is its class in the style sheet: first, second, …"""
+    """A line of a chart; ``look`` is its class in the style sheet, such as first."""
 
     name: str
     look: str
@@ -81,11 +81,17 @@ class Series:
 
 
 def chart(
-    title: str, axis: str, positions: Sequence[float], series: Sequence[Series], levels: Iterable[tuple[float, str]] = ()
+    title: str,
+    axis: str,
+    positions: Sequence[float],
+    series: Sequence[Series],
+    levels: Iterable[tuple[float, str]] = (),
 ) -> Chart:
     """The chart of ``series`` over ``positions``; all that is finite is shown, from zero or below."""
     marked = [(value, name) for value, name in levels]
-    known = [each for line in series for part in (line.values, line.low, line.high) for each in part if each is not None]
+    known = [
+        each for line in series for part in (line.values, line.low, line.high) for each in part if each is not None
+    ]
     lowest, highest = min([0.0, *known]), max([*known, *(value for value, _ in marked)], default=1.0)
     up = _ticks(lowest, highest)
     across = _ticks(positions[0], positions[-1])
@@ -114,7 +120,9 @@ def _scale(low: float, high: float, start: float, end: float) -> Scale:
 
 
 def _line(series: Series, positions: Sequence[float], x: Scale, y: Scale) -> Line:
-    points = [None if value is None else Dot(x(at), y(value)) for at, value in zip(positions, series.values, strict=True)]
+    points = [
+        None if value is None else Dot(x(at), y(value)) for at, value in zip(positions, series.values, strict=True)
+    ]
     there = tuple(point for point in points if point is not None)
     return Line(
         name=series.name,

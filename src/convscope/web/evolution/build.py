@@ -136,7 +136,9 @@ def _line(stored: StoredEvolution, layer: LayerFacts) -> LayerLine:
         silent=layer.silent_at_the_end,
         measures=measures,
         dots=tuple(
-            None if each.settled is None else round(100 * float(np.clip((each.settled - first) / (last - first), 0, 1)), 2)
+            None
+            if each.settled is None
+            else round(100 * float(np.clip((each.settled - first) / (last - first), 0, 1)), 2)
             for each in measures
         ),
         samples=tuple(tile_of(stored, address, unit, ROOT, peaks) for unit in spread(layer.shown, SAMPLES)),

@@ -46,4 +46,3 @@ def _contents(stored: StoredEvolution) -> Iterator[tuple[str, Maker]]:
     for name in FILES:
         if stored.files.has(name):
             yield ROOT.file(name), partial(stored.files.read, name)
-

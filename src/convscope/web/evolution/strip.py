@@ -13,9 +13,7 @@ from convscope.web.evolution.urls import UNIT, EvolutionUrls
 from convscope.web.pages import Box
 
 
-def strip_of(
-    evolution: StoredEvolution, layer: str, unit: int, urls: EvolutionUrls = UNIT
-) -> EvolutionStrip | None:
+def strip_of(evolution: StoredEvolution, layer: str, unit: int, urls: EvolutionUrls = UNIT) -> EvolutionStrip | None:
     """The strip of a unit, None if the evolution has no such layer or unit.
 
     ``urls`` leads from the page that shows it to the evolution's folder. A unit that was not drawn has numbers only.

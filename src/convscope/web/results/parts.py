@@ -13,6 +13,7 @@ from convscope.web.listed import Maker
 from convscope.web.pages import Fact, Head, Link, Picture
 from convscope.web.result_files import ResultFiles
 from convscope.web.results.values import Download, Figure
+
 INDEX, JSON = "index.html", "index.json"
 _DEEPEST = 8
 """Objects within objects that are spelled out; deeper ones are a fault."""
