@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,7 @@ def test_evolution(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for epoch in (1, 5, 20):
         torch.save(classify().state_dict(), place / f"run/epoch-{epoch:04d}.pt")
     names = run("docs/how-to/evolution.md", "python:tests.docs.tiny:classify")
+    assert names["first"] == place / "evolution-site/index.html"
     found = names["found"]
     assert found.labels == ("epoch 1", "epoch 5", "epoch 20")
     assert len(found.layers) == len(CONVOLUTIONS)
@@ -205,6 +207,12 @@ def test_overlap(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (group,) = names["within"].groups
     assert len(names["within"].conflicts) == 1
     assert len(group) == 2
+
+
+def test_results(place: Path) -> None:
+    shutil.copytree(ROOT / "docs/reports/ablation/headline", place / "ablation")
+    assert run("docs/how-to/results.md")["first"] == place / "ablation-site/index.html"
+    assert (place / "ablation-site/files/report.md").is_file()
 
 
 def test_rules(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

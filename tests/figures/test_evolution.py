@@ -15,11 +15,12 @@ from convscope.figures.evolution import (
     GAP,
     JUMPED,
     MOST_COLUMNS,
+    MOST_ROWS,
     TILE,
     block_of,
     columns_of,
     evolution_png,
-    headings,
+    few_units,
     patch_tile,
     patches_png,
     projection_tile,
@@ -27,6 +28,7 @@ from convscope.figures.evolution import (
 from convscope.figures.evolution_curves import curves_png
 from convscope.figures.evolution_film import FRAME, LAST, film, film_frames, layer_strip
 from convscope.probes.evolution.evolve import evolve
+from convscope.probes.evolution.labels import headings
 from convscope.probes.evolution.result import Evolution
 from tests.probes.evolution.make import JUMP, SHOWN, corner_images, turning
 
@@ -76,6 +78,23 @@ def test_patches_are_the_images(found: Evolution) -> None:
 def test_a_corner_between_shown_columns_compares_those(found: Evolution) -> None:
     tiles = cells(block_of(found.layers[0], np.array([0, 4]), projection_tile))
     assert [area(tile, JUMPED) > 0 for tile in tiles[0]] == [False, True]
+
+
+def test_many_units_are_thinned_evenly(found: Evolution) -> None:
+    layer = found.layers[0]
+    assert few_units(layer).shown == layer.shown
+    many = replace(
+        layer,
+        shown=tuple(range(100)),
+        probes=layer.probes[:1] * 100,
+        drawn=tuple(tuple(line[unit % 3] for unit in range(100)) for line in layer.drawn),
+    )
+    few = few_units(many)
+    assert (len(few.shown), few.shown[0], few.shown[-1]) == (MOST_ROWS, 0, 99)
+    assert all(
+        line[row] is layer.drawn[n][unit % 3] for n, line in enumerate(few.drawn) for row, unit in enumerate(few.shown)
+    )
+    assert pixels(evolution_png(replace(found, layers=(many,)))).shape[0] < (MOST_ROWS + 4) * (TILE + GAP)
 
 
 def test_many_checkpoints_are_thinned_evenly() -> None:

@@ -40,7 +40,7 @@ def opened(visit: Visit, pages: Path, name: str, size: tuple[int, int] = SIZES[1
 
 def shown(page: Page) -> int:
     """The checkpoint that tiles show, from where their sprites lie."""
-    place = page.evaluate("""() => {
+    place: float = page.evaluate("""() => {
         const frame = document.querySelector(".frame").getBoundingClientRect();
         return (frame.left - document.querySelector(".frame img").getBoundingClientRect().left) / frame.width;
     }""")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from textwrap import wrap
 
 import numpy as np
@@ -21,6 +22,8 @@ JUMPED = (225, 129, 44)
 """Colour of the corner of a tile whose winner is another image than in the tile before."""
 MOST_COLUMNS = 12
 """Checkpoints in a figure, evenly spread where there are more; tables and films have all."""
+MOST_ROWS = 24
+"""Units of a layer in a figure or film, evenly spread where more are shown; tables, the archive and pages have all."""
 WIDEST = 17.0
 """Inches that blocks side by side may take."""
 _ROOMY = 400
@@ -72,9 +75,20 @@ def columns_of(count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(count, MOST_COLUMNS)).round().astype(np.int64))
 
 
+def few_units(layer: LayerEvolution) -> LayerEvolution:
+    """The layer with no more units shown than a figure has room for."""
+    rows = np.unique(np.linspace(0, len(layer.shown) - 1, min(len(layer.shown), MOST_ROWS)).round().astype(int))
+    return replace(
+        layer,
+        shown=tuple(layer.shown[row] for row in rows),
+        probes=tuple(layer.probes[row] for row in rows),
+        drawn=tuple(tuple(line[row] for row in rows) for line in layer.drawn),
+    )
+
+
 def _sheet(found: Evolution, title: str, what: str, tile: Tile) -> bytes:
     columns = columns_of(len(found.labels))
-    layers = [layer for layer in found.layers if layer.shown]
+    layers = [few_units(layer) for layer in found.layers if layer.shown]
     wide = _LEFT + len(columns) * (TILE + GAP) / DOTS_PER_INCH + _BETWEEN
     across = min(max(int(WIDEST / wide), 1), max(len(layers), 1))
     width = max(across * wide + 0.3, _NARROWEST)
@@ -92,6 +106,8 @@ def _sheet(found: Evolution, title: str, what: str, tile: Tile) -> bytes:
 
 def _explanation(found: Evolution, what: str, columns: int) -> str:
     some = "" if columns == len(found.labels) else f" {columns} of {len(found.labels)} checkpoints."
+    if any(len(layer.shown) > MOST_ROWS for layer in found.layers):
+        some += f" At most {MOST_ROWS} units of a layer, evenly spread."
     return (
         f"Strongest activation of each unit over {len(found.images) - len(found.skipped)} images: {what}.{some} "
         "An orange corner: the winner is another image than in the tile before. Empty: no activation above 0."

@@ -8,8 +8,8 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 
-from convscope.figures.evolution import headings
 from convscope.figures.ink import COLOURS, FAINT, INK, new_figure, png, short
+from convscope.probes.evolution.labels import headings
 from convscope.probes.evolution.likeness import SETTLED, Curve
 from convscope.probes.evolution.result import Evolution
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from convscope.display import grid
-from convscope.figures.evolution import GAP, projection_tile, tile_of
+from convscope.figures.evolution import GAP, few_units, projection_tile, tile_of
 from convscope.figures.ink import short
 from convscope.probes.evolution.result import Evolution, LayerEvolution
 
@@ -38,7 +38,7 @@ def film(found: Evolution, kind: str = "WEBP") -> bytes:
 
 def film_frames(found: Evolution) -> list[Image.Image]:
     """A picture for each checkpoint, all of one size: its label, how far along it is, and a line of units per layer."""
-    layers = [layer for layer in found.layers if layer.shown]
+    layers = [few_units(layer) for layer in found.layers if layer.shown]
     return [_frame(found, layers, number) for number in range(len(found.labels))]
 
 

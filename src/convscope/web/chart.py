@@ -33,7 +33,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a chart; ``look`` is its class in the style sheet: first, second, …"""
+    """A line of a chart; ``look`` is its class in the style sheet, such as first."""
 
     name: str
     look: str

@@ -36,6 +36,6 @@ class ListedPlace:
         return one_by_one(self)
 
 
-def static_contents(*names: str) -> Contents:
+def static_contents(*names: str) -> dict[str, Maker]:
     """Style sheets and scripts of the program, at ``static/``."""
     return {f"static/{name}": partial(static_file, name) for name in names}

@@ -47,7 +47,7 @@ class ResultFiles:
             handle = os.open(place, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
         except OSError as error:
             raise AtlasError(f"{place} cannot be read ({error}). {_HINT}") from error
-        return open(handle, "rb")
+        return os.fdopen(handle, "rb")
 
     def read(self, name: str, most: int = LARGEST) -> bytes:
         """All of a file; raises AtlasError as ``open``, and where it is larger than ``most`` bytes."""

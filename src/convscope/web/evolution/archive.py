@@ -32,7 +32,7 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class Drawn:
-    """What was drawn of a unit at a checkpoint: its projection, and the patch it belongs to, [height, width, channels]."""
+    """A unit at a checkpoint: its projection, and the patch that it belongs to, [height, width, channels]."""
 
     projection: NDArray[np.float32]
     patch: NDArray[np.uint8]

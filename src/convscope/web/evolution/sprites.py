@@ -55,9 +55,9 @@ def _tiles(drawn: Drawn, side: int, archive: Archive) -> tuple[Picture, Picture]
 
 
 def _cornered(tile: Picture) -> Picture:
-    """With a coloured corner at the top right."""
+    """With a coloured corner at the top right, away from the edges: a scaled cell shows a little of its neighbours."""
     made = tile.copy()
-    corner = max(len(tile) // 5, 3)
+    edge, corner = max(len(tile) // 24, 1), max(len(tile) // 5, 3)
     down, along = np.mgrid[:corner, :corner]
-    made[:corner, -corner:][along >= down] = JUMPED
+    made[edge : edge + corner, -edge - corner : -edge][along >= down] = JUMPED
     return made

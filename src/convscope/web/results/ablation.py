@@ -18,7 +18,12 @@ from convscope.web.results.values import Download, Figure
 FACTS, SUMMARY, RUNS_TABLE, RUNS = "ablation.json", "summary.csv", "runs.csv", "runs"
 CLEAR = 0.05
 """A difference is marked where its corrected p is below this."""
-QUANTITIES = {"validation_error_5": "top-5 error", "dead": "dead units", "shift": "shift consistency", "turn": "turn consistency"}
+QUANTITIES = {
+    "validation_error_5": "top-5 error",
+    "dead": "dead units",
+    "shift": "shift consistency",
+    "turn": "turn consistency",
+}
 """Names of quantities that do not speak for themselves; all quantities are shares, shown in percent."""
 FIGURES = {
     "figure.png": "Validation error of every run, and differences in pairs",

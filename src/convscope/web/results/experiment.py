@@ -175,9 +175,11 @@ def _omissions(facts: dict[str, Any], where: str) -> Iterator[Fact]:
     """What was left out; listed at once, or for each of several image sets."""
     for name in ("skipped", "left_out"):
         found = facts.get(name) or []
-        listed = [each for part in found.values() if isinstance(part, list) for each in part] if isinstance(
-            found, dict
-        ) else found
+        listed = (
+            [each for part in found.values() if isinstance(part, list) for each in part]
+            if isinstance(found, dict)
+            else found
+        )
         if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
             raise AtlasFormatError(f"{where}: {name}: expected a list of objects. Make the result again.")
         for entry in listed:

@@ -62,19 +62,19 @@ def size_of(count: int) -> str:
 def spelled(value: object, where: str, name: str = "", deep: int = 0) -> Iterator[Fact]:
     """Every number and word in parsed JSON, with the way to it; AtlasFormatError for what is nested too deeply."""
     if deep > _DEEPEST:
-        raise AtlasFormatError(f"{where}: {name} is nested too deeply. Make the result again.")
+        raise AtlasFormatError(f"{where} is nested too deeply to be shown{f' ({name})' if name else ''}.")
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from spelled(inner, where, f"{name}.{key}" if name else str(key), deep + 1)
     elif isinstance(value, list):
-        yield Fact(name, ", ".join(_word(each, where, name) for each in value) or "none")
+        yield Fact(name, ", ".join(_word(each, where, deep + 1) for each in value) or "none")
     else:
-        yield Fact(name, _word(value, where, name))
+        yield Fact(name, _word(value, where, deep))
 
 
-def _word(value: object, where: str, name: str) -> str:
+def _word(value: object, where: str, deep: int) -> str:
     if isinstance(value, dict | list):
-        return ", ".join(f"{fact.name} {fact.value}".strip() for fact in spelled(value, where, "", _DEEPEST - 2))
+        return ", ".join(f"{fact.name} {fact.value}".strip() for fact in spelled(value, where, "", deep))
     if value is None:
         return "none"
     if isinstance(value, bool):
