@@ -1,7 +1,7 @@
 // Table 1 and its picture: each part beside its random draws, for each layer.
 import { element, shape } from "./elements.js";
 
-const ROW = 34;
+const ROW = 42;
 const SIDES = ["image", "part", "reason"];
 
 const digits = (value) => value.toFixed(3).replace("-", "\u2212");
@@ -51,27 +51,28 @@ function table(lines, layer) {
 
 // Across in percent, so that words keep their size on a narrow screen.
 function picture(lines, colourOf, layer) {
-  const high = Math.max(...lines.flatMap((line) => [line.delta, line.high ?? 0, ...line.draws])) || 1;
-  const step = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5].find((each) => high / each <= 6) ?? 1;
-  const ends = Math.ceil(high / step) * step;
-  const x = (value) => `${2 + (value / ends) * 94}%`;
+  const all = lines.flatMap((line) => [line.delta, line.low ?? line.delta, line.high ?? line.delta, ...line.draws]);
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const step = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2].find((each) => (high - low) / each <= 4) ?? 0.5;
+  const [first, last] = [Math.floor(low / step), Math.max(Math.ceil(high / step), Math.floor(low / step) + 1)];
+  const x = (value) => `${4 + ((value / step - first) / (last - first)) * 92}%`;
   const bottom = lines.length * ROW + 4;
-  const ticks = Array.from({ length: Math.round(ends / step) + 1 }, (_, place) => place * step);
+  const ticks = Array.from({ length: last - first + 1 }, (_, place) => (first + place) * step);
   const made = shape("svg", { class: "chart deltas", height: bottom + 40, role: "img", "aria-label":
     `\u0394 at ${layer}: ${lines.map((line) => `${line.part} ${digits(line.delta)}, random ${digits(line.random_delta)}`).join("; ")}` });
   for (const tick of ticks) {
     made.append(shape("line", { class: "grid", x1: x(tick), x2: x(tick), y1: 0, y2: bottom }),
-      shape("text", { x: x(tick), y: bottom + 15, "text-anchor": "middle" }, String(Number(tick.toFixed(2)))));
+      shape("text", { x: x(tick), y: bottom + 15, "text-anchor": "middle" }, String(Number(tick.toFixed(3)))));
   }
   lines.forEach((line, place) => {
     const y = place * ROW + 24;
     const colour = colourOf(line.part);
-    made.append(shape("text", { x: "2%", y: y - 9 }, line.part));
-    for (const delta of line.draws) made.append(shape("circle", { class: "draw", cx: x(delta), cy: y, r: 4 }));
+    made.append(shape("text", { class: "part", x: "1%", y: y - 10 }, line.part));
+    for (const delta of line.draws) made.append(shape("circle", { class: "draw", cx: x(delta), cy: y + 10, r: 3.5 }));
     if (line.low !== null) made.append(shape("line", { x1: x(line.low), x2: x(line.high), y1: y, y2: y, stroke: colour, "stroke-width": 3 }));
     made.append(shape("circle", { class: "delta", cx: x(line.delta), cy: y, r: 6, fill: colour }, shape("title", {}, `${line.part}: ${digits(line.delta)}`)));
   });
-  made.append(shape("text", { x: "2%", y: bottom + 33 }, "\u0394: coloured the part with its interval, grey the random draws; lower is more consistent"));
+  made.append(shape("text", { x: "1%", y: bottom + 33 }, "\u0394 with interval; grey: random draws. Lower: more consistent"));
   return made;
 }
 
