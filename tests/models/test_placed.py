@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from convscope.models import Preprocessing
 from convscope.models.preprocessing import Box
@@ -44,3 +46,26 @@ def test_by_hand() -> None:
     # 240 x 480 becomes 120 x 240, of which columns 70 to 170 and rows 10 to 110 are seen.
     assert preset.placed((0, 0, 480, 240), 240, 480) == (-70, -10, 170, 110)
     assert preset.placed((240, 120, 260, 160), 240, 480) == (50, 50, 60, 70)
+
+
+@given(
+    resize=st.sampled_from((None, 50, 67, (50, 80), (61, 50))),
+    height=st.integers(1, 500),
+    width=st.integers(1, 500),
+    box=st.tuples(*[st.floats(-100, 600)] * 4),
+)
+def test_what_is_found_is_placed_there_again(
+    resize: int | tuple[int, int] | None, height: int, width: int, box: Box
+) -> None:
+    preset = replace(PRESETS[0], height=40, width=50, resize=resize)
+    np.testing.assert_allclose(
+        preset.placed(preset.found(box, height, width), height, width), box, rtol=1e-9, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        preset.found(preset.placed(box, height, width), height, width), box, rtol=1e-9, atol=1e-6
+    )
+    left, top, right, bottom = preset.found((0, 0, 50, 40), height, width)
+    assert left >= -1e-9
+    assert top >= -1e-9
+    assert right <= width + 1e-9
+    assert bottom <= height + 1e-9

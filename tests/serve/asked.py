@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,19 @@ def classifier(seed: int = 0) -> Model:
 CLASSIFIER = classifier()
 
 
-def asked_atlas(folder: Path) -> Atlas:
-    """An atlas of ``CLASSIFIER`` over a few pictures of noise."""
+NAMES = tuple(f"{number}.png" for number in range(6))
+
+
+def asked_atlas(
+    folder: Path, model: Model = CLASSIFIER, names: Sequence[str] = NAMES, size: tuple[int, int] = (40, 40)
+) -> Atlas:
+    """An atlas of a model over a few pictures of noise of this width and height, which lie in ``pictures``."""
     pictures = folder / "pictures"
     pictures.mkdir(parents=True)
     generator = np.random.default_rng(0)
-    for number in range(6):
+    for name in names:
         coarse = generator.integers(0, 256, (8, 8, 3), np.uint8)
-        Image.fromarray(coarse).resize((40, 40)).save(pictures / f"{number}.png")
-    build_atlas(CLASSIFIER, ImageSet.open(pictures), folder / "atlas", Ask(units=3, trust=False), workers=1)
+        (pictures / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(coarse).resize(size).save(pictures / name)
+    build_atlas(model, ImageSet.open(pictures), folder / "atlas", Ask(units=3, trust=False), workers=1)
     return Atlas.open(folder / "atlas")

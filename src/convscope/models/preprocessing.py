@@ -108,10 +108,19 @@ class Preprocessing:
 
     def placed(self, box: Box, height: int, width: int) -> Box:
         """Where a box of a picture of ``height`` x ``width`` pixels lies in its view; may reach past the view."""
-        tall, wide = self._resized(height, width)
-        top, left = round((tall - self.height) / 2), round((wide - self.width) / 2)
-        down, along = tall / height, wide / width
+        along, down, left, top = self._moves(height, width)
         return box[0] * along - left, box[1] * down - top, box[2] * along - left, box[3] * down - top
+
+    def found(self, box: Box, height: int, width: int) -> Box:
+        """Where a box of the view lies in its picture of ``height`` x ``width`` pixels: undoes ``placed``."""
+        along, down, left, top = self._moves(height, width)
+        return (box[0] + left) / along, (box[1] + top) / down, (box[2] + left) / along, (box[3] + top) / down
+
+    def _moves(self, height: int, width: int) -> tuple[float, float, int, int]:
+        """The factors across and down, and how many columns and rows are then cut off."""
+        tall, wide = self._resized(height, width)
+        left, top = round((wide - self.width) / 2), round((tall - self.height) / 2)
+        return wide / width, tall / height, left, top
 
     def normalise(self, views: torch.Tensor) -> torch.Tensor:
         """The input: uint8 [n, height, width, channels] -> float32 [n, channels, height, width]."""

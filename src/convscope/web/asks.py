@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from convscope.web.pages import Link
 from convscope.web.urls import Urls
 
-QUESTIONS = {"occlusion": "Occlusion", "invariance": "Invariance"}
+QUESTIONS = {"occlusion": "Occlusion", "invariance": "Invariance", "correspondence": "Correspondence"}
 """Pages on which questions are asked, and their titles."""
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from convscope.web.comparison import ComparedLayerPage, ComparisonPage
 from convscope.web.evolution.pages import EvolutionLayerPage, EvolutionPage, EvolutionStripPage
-from convscope.web.live import InvariancePage, OcclusionPage
+from convscope.web.live import CorrespondencePage, InvariancePage, OcclusionPage
 from convscope.web.pages import ImagePage, ImagesPage, IndexPage, LayerPage, Page, UnitPage
 from convscope.web.problem import ProblemPage
 from convscope.web.results.ablation import AblationPage
@@ -28,6 +28,7 @@ TEMPLATES: dict[type, str] = {
     ProblemPage: "problem.html",
     OcclusionPage: "occlusion.html",
     InvariancePage: "invariance.html",
+    CorrespondencePage: "correspondence.html",
     EvolutionPage: "evolution.html",
     EvolutionLayerPage: "evolution_layer.html",
     EvolutionStripPage: "evolution_strip.html",

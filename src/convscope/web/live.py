@@ -73,6 +73,32 @@ class InvariancePage:
     colours: tuple[str, ...]  # of layers, from the first to the last, #rrggbb
 
 
+@dataclass(frozen=True)
+class Most:
+    """How much one question may hold."""
+
+    images: int
+    parts: int
+    boxes: int
+    draws: int
+    dropped: int  # images of one's own that are kept at a time
+
+
+@dataclass(frozen=True)
+class CorrespondencePage:
+    """Where parts are marked on images and compared: table 1 of Zeiler & Fergus 2013."""
+
+    head: Head
+    asked: Asked
+    parts: tuple[str, ...]  # to begin with: the paper's
+    colours: tuple[str, ...]  # of parts, in turn, #rrggbb
+    draws: int  # by default
+    wheres: tuple[str, ...]
+    fills: tuple[str, ...]
+    layers: tuple[str, ...]
+    most: Most
+
+
 def offer_of(catalogue: Catalogue, at: str) -> Offer:
     """The images of an atlas that have a picture, at most ``THUMBS``."""
     urls = Urls(f"{HERE.root}at/{at}/")

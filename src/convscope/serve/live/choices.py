@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from convscope.serve.live.context import Context
 from convscope.web.catalogue import Catalogue
-from convscope.web.live import HERE, Asked, InvariancePage, Movement, OcclusionPage, live_head, offer_of
+from convscope.serve.live.correspondence import MOST_BOXES, MOST_DRAWS, MOST_IMAGES, MOST_PARTS
+from convscope.web.live import (
+    HERE,
+    Asked,
+    CorrespondencePage,
+    InvariancePage,
+    Most,
+    Movement,
+    OcclusionPage,
+    live_head,
+    offer_of,
+)
 from convscope.web.pages import Link
 
 FILLS = ("grey", "mean", "blur", "noise", "zero", "#000000", "#ffffff")
 BORDERS = ("reflect", "wrap", "crop", "grey", "mean", "zero")
 SHADES = 64
+PARTS = ("left eye", "right eye", "nose")
+"""Those of the paper's table 1."""
 
 
 def asked_of(context: Context) -> Asked:
@@ -53,6 +66,26 @@ def invariance_page(context: Context) -> InvariancePage:
         transforms=tuple(Movement(each.name, each.axis) for each in TRANSFORMS.values()),
         borders=BORDERS,
         colours=_colours(),
+    )
+
+
+def correspondence_page(context: Context) -> CorrespondencePage:
+    """The page on which parts are marked and compared."""
+    from convscope.figures.ink import LINE_COLOURS
+    from convscope.probes.correspondence.choices import DRAWS
+    from convscope.probes.correspondence.draws import WHERE
+
+    asked = asked_of(context)
+    return CorrespondencePage(
+        head=live_head(f"Correspondence \N{MIDDLE DOT} {asked.model}", "correspondence", _trail(asked)),
+        asked=asked,
+        parts=PARTS,
+        colours=LINE_COLOURS,
+        draws=DRAWS,
+        wheres=tuple(WHERE),
+        fills=FILLS,
+        layers=_layers(context),
+        most=Most(MOST_IMAGES, MOST_PARTS, MOST_BOXES, MOST_DRAWS, context.uploads.bounds.images),
     )
 
 

@@ -9,15 +9,20 @@ from pathlib import PurePosixPath
 from fastapi import APIRouter, Request, Response
 
 from convscope.serve.answers import Answers, response_of
-from convscope.serve.live.choices import invariance_page, occlusion_page
+from convscope.serve.live.choices import correspondence_page, invariance_page, occlusion_page
 from convscope.serve.live.context import Context
 from convscope.web.html import to_html, to_json
 from convscope.web.pages import Page
 from convscope.web.place import MEDIA, Answer, answered
 from convscope.web.sources import static_file
 
-PAGES: Mapping[str, Callable[[Context], Page]] = {"occlusion": occlusion_page, "invariance": invariance_page}
-SCRIPTS = ("live.js", "occlusion.js", "invariance.js", "image.js")
+PAGES: Mapping[str, Callable[[Context], Page]] = {
+    "occlusion": occlusion_page,
+    "invariance": invariance_page,
+    "correspondence": correspondence_page,
+}
+MARKING = ("correspondence.js", "elements.js", "marks.js", "marked.js", "partsfile.js", "parttable.js")
+SCRIPTS = ("live.js", "occlusion.js", "invariance.js", "image.js", *MARKING)
 
 
 def register(router: APIRouter, context: Context) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
-from convscope.serve.live import images, invariance, occlusion, pages, prediction, projection
+from convscope.serve.live import correspondence, images, invariance, occlusion, pages, prediction, projection, views
 from convscope.serve.live.context import Context
 
 QUESTIONS: tuple[Callable[[APIRouter, Context], None], ...] = (
@@ -15,5 +15,7 @@ QUESTIONS: tuple[Callable[[APIRouter, Context], None], ...] = (
     prediction.register,
     occlusion.register,
     invariance.register,
+    views.register,
+    correspondence.register,
     pages.register,
 )

@@ -7,7 +7,7 @@ export function say(sentence) {
   by("error").textContent = sentence || "";
 }
 
-async function sentenceOf(response) {
+export async function sentenceOf(response) {
   try {
     const found = await response.json();
     return found.error || found.detail || response.statusText;
@@ -58,7 +58,7 @@ function show(canvas, image, name) {
   by("chosen-name").textContent = name;
 }
 
-async function send(file) {
+export async function send(file) {
   const largest = Number(by("choose").dataset.largest);
   if (file.size > largest * 1e6) {
     throw new Error(`${file.name} has ${(file.size / 1e6).toFixed(1)} MB, and at most ${largest} MB are taken. Make it smaller.`);
@@ -66,6 +66,33 @@ async function send(file) {
   const response = await fetch("images", { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
   if (!response.ok) throw new Error(await sentenceOf(response));
   return (await response.json()).key;
+}
+
+// Files that are chosen or dropped: receive(files) is called with at least one.
+export function setUpFiles(receive) {
+  const zone = by("choose");
+  by("file").addEventListener("change", (event) => event.target.files.length && receive([...event.target.files]));
+  for (const name of ["dragenter", "dragover"]) {
+    zone.addEventListener(name, (event) => { event.preventDefault(); zone.classList.add("over"); });
+  }
+  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
+  zone.addEventListener("drop", (event) => {
+    event.preventDefault();
+    zone.classList.remove("over");
+    if (event.dataTransfer.files.length) receive([...event.dataTransfer.files]);
+  });
+}
+
+// The fields that find images by their names.
+export function setUpFinding() {
+  for (const search of document.querySelectorAll("#choose .find")) {
+    search.addEventListener("input", () => {
+      const wanted = search.value.trim().toLocaleLowerCase();
+      for (const button of search.closest(".offer").querySelectorAll("[data-image]")) {
+        button.parentElement.hidden = !button.dataset.name.toLocaleLowerCase().includes(wanted);
+      }
+    });
+  }
 }
 
 // Sets up the choice; returns source(), which says what was chosen, or null. onChoice is told of every choice.
@@ -103,25 +130,8 @@ export function setUpChoice(onChoice) {
     }
   };
   for (const button of buttons) button.addEventListener("click", () => take(button));
-  by("file").addEventListener("change", (event) => event.target.files[0] && receive(event.target.files[0]));
-  const zone = by("choose");
-  for (const name of ["dragenter", "dragover"]) {
-    zone.addEventListener(name, (event) => { event.preventDefault(); zone.classList.add("over"); });
-  }
-  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
-  zone.addEventListener("drop", (event) => {
-    event.preventDefault();
-    zone.classList.remove("over");
-    if (event.dataTransfer.files[0]) receive(event.dataTransfer.files[0]);
-  });
-  for (const search of document.querySelectorAll("#choose .find")) {
-    search.addEventListener("input", () => {
-      const wanted = search.value.trim().toLocaleLowerCase();
-      for (const button of search.closest(".offer").querySelectorAll("[data-image]")) {
-        button.parentElement.hidden = !button.dataset.name.toLocaleLowerCase().includes(wanted);
-      }
-    });
-  }
+  setUpFiles(([file]) => receive(file));
+  setUpFinding();
   // An image by its number, as in a link: also one that is not among those offered.
   const adopt = async (at, image) => {
     const offered = buttons.find((button) =>
