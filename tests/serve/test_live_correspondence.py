@@ -49,9 +49,7 @@ def sent(asked: TestClient, picture: Any) -> str:
 
 
 @pytest.mark.parametrize("where", ["anywhere", "swapped"])
-def test_what_is_told_is_what_correspond_finds(
-    context: Context, asked: TestClient, tmp_path: Path, where: str
-) -> None:
+def test_what_is_told_is_what_correspond_finds(context: Context, asked: TestClient, tmp_path: Path, where: str) -> None:
     """Three images of the atlas and one that is sent, whose box is written in pixels of its own picture here."""
     own = np.random.default_rng(5).integers(0, 256, (80, 64, 3), np.uint8)
     Image.fromarray(own).save(tmp_path / "own.png")
@@ -70,7 +68,9 @@ def test_what_is_told_is_what_correspond_finds(
     found = correspond(CLASSIFIER, ImageSet.open(tmp_path), parts, layers, draws=3, where=where, permutations=99)
     assert [step["found"] for step in steps] == [{"done": 4 * done, "of": 32} for done in range(1, 9)]
     finished = last["finished"]
-    assert [(line["layer"], line["part"]) for line in finished["table"]] == [(row.layer, row.part) for row in found.rows]
+    assert [(line["layer"], line["part"]) for line in finished["table"]] == [
+        (row.layer, row.part) for row in found.rows
+    ]
     for line, row in zip(finished["table"], found.rows, strict=True):
         assert row.interval is not None
         assert row.difference_interval is not None

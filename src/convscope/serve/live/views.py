@@ -39,7 +39,9 @@ def register(router: APIRouter, context: Context) -> None:
         response: Response,
         at: Annotated[str | None, Query(description="name of the atlas's place", max_length=100)] = None,
         image: Annotated[int | None, Query(description="number of an image of it", ge=0, le=LARGEST)] = None,
-        name: Annotated[str | None, Query(description="or its name, or a file name of one only", max_length=1000)] = None,
+        name: Annotated[
+            str | None, Query(description="or its name, or a file name of one only", max_length=1000)
+        ] = None,
         key: Annotated[str | None, Query(description="of an image that was sent", max_length=100)] = None,
     ) -> View:
         """What the model sees of an image, and which part of the whole picture that is."""
