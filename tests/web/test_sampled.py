@@ -146,7 +146,7 @@ def test_the_charts_are_drawn_and_lead_to_the_twin(site: Site, visit: Visit, wid
     chart = page.get_by_role("img", name="Histogram of peaks")
     box = chart.bounding_box()
     assert box is not None
-    bars = [bar.bounding_box() for bar in chart.locator("rect.bar").all()]
+    bars = [bar.bounding_box() for bar in chart.locator("rect.column").all()]
     assert all(
         bar and box["x"] - 1 <= bar["x"] and bar["x"] + bar["width"] <= box["x"] + box["width"] + 1 for bar in bars
     )
