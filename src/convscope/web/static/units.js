@@ -1,4 +1,4 @@
-// Sorting, filtering and finding units of a layer. The page reads well without it.
+// Sorting, filtering and finding units in a list. The page reads well without it.
 "use strict";
 
 const tools = document.getElementById("tools");
@@ -26,7 +26,7 @@ let later = 0;
 
 // What is typed may be a unit, 17, or an address, features.3:17, in whole or as far as it got; null is all units.
 function wantedUnit(text) {
-  const address = list.dataset.layer;
+  const address = list.dataset.layer ?? "";
   const typed = text.trim();
   if (/^\d+$/.test(typed)) return typed;
   if (!typed || `${address}:`.startsWith(typed)) return null;
@@ -95,7 +95,7 @@ function restore() {
 addEventListener("hashchange", () => { restore(); show(); });
 tools.addEventListener("input", () => { show(); remember(); });
 tools.addEventListener("submit", (event) => event.preventDefault());
-tools.elements.find.addEventListener("keydown", (event) => {
+tools.elements.find?.addEventListener("keydown", (event) => {
   if (event.key === "Enter") list.querySelector("a")?.click();
 });
 every.addEventListener("click", () => {
