@@ -7,30 +7,26 @@ const count = document.getElementById("count");
 const every = document.getElementById("every");
 const lists = [...list.children];
 const size = lists[0]?.children.length || 1;
-// Read once: asking the page for thousands of attributes at each key would be felt.
-const numbers = ["unit", "peak", "mean", "active", "sparseness", "selectivity", "score", "overlap"];
-const marks = ["dead", "projected", "mutual", "alone"];
+const offered = (name) => [...tools.elements[name].options].map((option) => option.value);
+const orders = offered("sort");
+const kinds = offered("show");
+// Read once: asking the page for thousands of attributes at each key would be felt. What the page offers to sort by is
+// a number of each card, and what it offers to show is a mark that cards have or not, all under the same names.
 const cards = [...list.querySelectorAll("li")].map((item) => ({
   item,
   name: item.getAttribute("data-unit"),
+  unit: Number(item.getAttribute("data-unit")),
   best: (item.getAttribute("data-best") ?? "").toLocaleLowerCase(),
-  ...Object.fromEntries(marks.map((key) => [key, item.hasAttribute(`data-${key}`)])),
-  ...Object.fromEntries(numbers.map((key) => [key, Number(item.getAttribute(`data-${key}`) ?? -Infinity)])),
+  by: Object.fromEntries(orders.map((key) => [key, Number(item.getAttribute(`data-${key}`) ?? -Infinity)])),
+  is: Object.fromEntries(kinds.map((kind) => [kind, item.hasAttribute(`data-${kind}`)])),
 }));
-const kinds = {
-  all: () => true,
-  projected: (card) => card.projected,
-  living: (card) => !card.dead,
-  dead: (card) => card.dead,
-  mutual: (card) => card.mutual,
-  alone: (card) => card.alone,
-};
+const fits = { all: () => true, living: (card) => !card.is.dead };
 let dealt = cards;
 let later = 0;
 
 // What is typed may be a unit, 17, or an address, features.3:17, in whole or as far as it got; null is all units.
 function wantedUnit(text) {
-  const address = list.dataset.layer;
+  const address = list.dataset.layer ?? "";
   const typed = text.trim();
   if (/^\d+$/.test(typed)) return typed;
   if (!typed || `${address}:`.startsWith(typed)) return null;
@@ -41,10 +37,11 @@ function kept({ sort, show, word, find }) {
   const named = word.trim().toLocaleLowerCase();
   const number = wantedUnit(find);
   const up = sort === "unit" ? 1 : -1;
+  const shown = fits[show] ?? ((card) => card.is[show]);
   return cards
-    .filter((card) => kinds[show](card) && card.best.includes(named) && (number === null || card.name.startsWith(number)))
+    .filter((card) => shown(card) && card.best.includes(named) && (number === null || card.name.startsWith(number)))
     .sort((a, b) => (b.name === number) - (a.name === number)
-      || (a[sort] === b[sort] ? a.unit - b.unit : up * (a[sort] < b[sort] ? -1 : 1)));
+      || (a.by[sort] === b.by[sort] ? a.unit - b.unit : up * (a.by[sort] < b.by[sort] ? -1 : 1)));
 }
 
 // Cards are dealt out over lists that the browser skips as a whole where they are out of sight, and those that do not
