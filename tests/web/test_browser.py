@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from convscope.atlas.reader import Atlas
 from convscope.web.parts import sparseness
+from convscope.web.site import export_site
 from convscope.web.urls import INDEX
+from tests.atlas.make import make_atlas
 from tests.web.conftest import HOSTILE, SIZES, Site, Visit
 
 PAGES = {
@@ -88,6 +92,18 @@ def test_a_unit_is_found_by_number_or_address(site: Site, visit: Visit) -> None:
     found.fill(" features.0:3 ")
     found.press("Enter")
     expect(page.locator("#address")).to_have_text("features.0:3")
+
+
+def test_a_number_is_a_unit_even_where_the_layer_is_called_by_a_number(visit: Visit, tmp_path: Path) -> None:
+    export_site(Atlas.open(make_atlas(tmp_path / "a", [("1", 130)], images=4, size=8, raw="none")), tmp_path / "site")
+    visit.page.goto((tmp_path / "site" / INDEX.layer("1")).as_uri())
+    found = visit.page.get_by_label("Unit", exact=True)
+    for typed, expected in (("1", [1, *range(10, 20), *range(100, 130)]), ("1:12", [12, *range(120, 130)])):
+        found.fill(typed)
+        assert cards(visit) == expected
+    visit.page.get_by_label("Sort by").select_option("mean peak")
+    found.fill("")
+    assert cards(visit) == list(range(130))  # over two lists
 
 
 def test_a_layer_is_sorted_by_sparseness(site: Site, visit: Visit) -> None:

@@ -54,7 +54,8 @@ def test_every_peak_is_counted_once_where_it_lies(peaks: list[float], shown: lis
         assert bar.height == pytest.approx(HEIGHT * bar.count / found.highest.count, abs=0.01)
     assert sum(bar.count for bar in found.bars) == len(others)
     assert [mark.value for mark in found.marks] == shown
-    assert all(-0.01 <= place.x <= 100.01 for place in (*found.bars, *found.ticks, *found.marks))
+    places = [bar.x for bar in found.bars] + [tick.x for tick in (*found.ticks, *found.marks)]
+    assert -0.01 <= min(places) <= max(places) <= 100.01
 
 
 @given(low=st.sampled_from([0.0, -0.3, -7.0]), high=st.floats(1e-3, 1e4))
@@ -112,7 +113,8 @@ def test_a_page_tells_of_a_twin_and_of_its_classes(site: Site) -> None:
         True,
         "../../units/features.3/0.html",
     )
-    assert found.similar[0].correlation == pytest.approx(np.corrcoef(peaks.values[:2])[0, 1], abs=1e-4)
+    direct = np.corrcoef(peaks.values[0], peaks.values[1]).item(1)
+    assert found.similar[0].correlation == pytest.approx(direct, abs=1e-4)
     assert found.preference is not None
     assert {shown.name: shown.images for shown in found.preference.classes} == {"cat": 12, "dog": 11}
 
@@ -120,7 +122,8 @@ def test_a_page_tells_of_a_twin_and_of_its_classes(site: Site) -> None:
 def test_a_page_says_why_there_are_no_similar_units(site: Site, tmp_path: Path) -> None:
     dead = told(site.atlas, "features.3", 7)
     assert (dead.histogram, dead.preference, dead.similar) == (None, None, ())
-    assert dead.alone == "Its peak is the same in every sampled image, so it correlates with no other unit."
+    assert dead.alone is not None
+    assert dead.alone.startswith("No sampled image drives it above zero")
     few = told(Atlas.open(make_atlas(tmp_path, images=9)), "features.3", 0)
     assert (few.images, few.alone) == (8, "A correlation over fewer than 20 images says nothing, so none is shown.")
     lonely = [told(site.atlas, "features.3", unit).alone for unit in range(2, 7)]
@@ -143,7 +146,7 @@ def test_the_charts_are_drawn_and_lead_to_the_twin(site: Site, visit: Visit, wid
     chart = page.get_by_role("img", name="Histogram of peaks")
     box = chart.bounding_box()
     assert box is not None
-    bars = [bar.bounding_box() for bar in chart.locator("rect.bar").all()]
+    bars = [bar.bounding_box() for bar in chart.locator("rect.column").all()]
     assert all(
         bar and box["x"] - 1 <= bar["x"] and bar["x"] + bar["width"] <= box["x"] + box["width"] + 1 for bar in bars
     )

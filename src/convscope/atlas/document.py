@@ -54,9 +54,10 @@ WRITING = """\
   in the manifest, is the sha256 of these.
 - `trust.parquet` and `peaks.parquet` may be absent: the atlas was not asked for it, or is older than it. Later
   versions may add such tables.
-- `peaks.parquet` is the largest single table: about 3.4 bytes a row where no peak is zero, less where many are, so 90 MB
-  for 26,000 units and the full sample of 1,000 images. Layer, unit and image cost next to nothing (dictionaries);
-  values are split into bytes before they are compressed. Each row group holds rows of one layer, at most 2<sup>20</sup>.
+- `peaks.parquet` is the largest single table: about 3.4 bytes a row where no peak is zero, less where many are, so
+  90 MB for 26,000 units and the full sample of 1,000 images. Layer, unit and image cost next to nothing
+  (dictionaries); values are split into bytes before they are compressed. Each row group holds at most 2<sup>20</sup>
+  rows, of one layer.
 - The names of the files inside `projections/` and `pictures/` carry no meaning. Within a file, rows of
   `projections` are sorted by unit and rank in each layer.
 - A later format version is refused with a message that names the version of convscope that wrote it.

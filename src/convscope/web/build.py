@@ -79,7 +79,7 @@ def layer_page(catalogue: Catalogue, address: str) -> LayerPage:
     )
     return LayerPage(
         head=head_of(catalogue, FOLDER, address, FOLDER.layer(address), around=around),
-        script=FOLDER.static("layer.js"),
+        script=FOLDER.static("units.js"),
         layer=layer_facts(catalogue, row, FOLDER),
         units=cards,
         driven=sum(card.sprite is not None for card in cards),

@@ -93,7 +93,7 @@ def compared_layer(compared: Compared, number: int) -> ComparedLayerPage:
     )
     return ComparedLayerPage(
         head=_head(compared, PAIR, title, page, (Link("Comparison", PAIR.index()),), around),
-        script=PAIR.static("layer.js"),
+        script=PAIR.static("units.js"),
         names=compared.specs,
         layers=(facts[0], facts[1]),
         summary=summary_of(result),

@@ -31,14 +31,14 @@ class Alike:
 
 
 def standardised(peaks: Peaks) -> NDArray[np.float32]:
-    """Peaks less their mean and of length 1, float32 (units, n); all 0 for a unit that never varies.
+    """Peaks less their mean and of length 1, float32 (units, n); all 0 for a unit that is constant or never above 0.
 
     Correlations of units are inner products of these.
     """
     wide = peaks.values.astype(np.float64)
     # Not the deviation's being 0: that of equal numbers is often a rounding error above it.
-    varies = np.ptp(peaks.values, axis=1, keepdims=True) > 0
-    centred = np.where(varies, wide - wide.mean(1, keepdims=True), 0)
+    lively = (np.ptp(peaks.values, axis=1, keepdims=True) > 0) & (peaks.values.max(1, keepdims=True) > 0)
+    centred = np.where(lively, wide - wide.mean(1, keepdims=True), 0)
     length = np.sqrt(np.square(centred).sum(1, keepdims=True))
     return (centred / np.where(length > 0, length, 1)).astype(np.float32)
 

@@ -37,13 +37,15 @@ def unit_peaks(
 def _similar(catalogue: Catalogue, layer: str, found: Alike) -> SimilarUnit:
     driven = (layer, found.unit) in catalogue.driven
     sprite = card_sprite(catalogue, catalogue.atlas.layer(layer), found.unit, UNIT) if driven else None
-    near = found.correlation >= TWIN
+    near = round(found.correlation, 2) >= TWIN  # as the page shows it
     return SimilarUnit(found.unit, UNIT.unit(layer, found.unit), sprite, found.correlation, near)
 
 
 def _why_alone(values: NDArray[np.float32], chance: float) -> str:
     if len(values) < LEAST:
         return f"A correlation over fewer than {LEAST} images says nothing, so none is shown."
+    if values.max() <= 0:
+        return "No sampled image drives it above zero, so there is nothing that other units could be compared by."
     if np.ptp(values) == 0:
         return "Its peak is the same in every sampled image, so it correlates with no other unit."
     return f"No unit of the layer correlates with it more than {chance:.2f}, which unrelated units reach by chance."

@@ -15,7 +15,7 @@ from convscope.errors import AtlasFormatError
 from convscope.web.catalogue import Catalogue
 from convscope.web.sprites import Pictures
 
-STATIC = ("style.css", "script.js", "layer.js")
+STATIC = ("style.css", "script.js", "units.js")
 DECODED = 512
 """Pictures kept decoded; at 224 pixels about 75 MB."""
 

@@ -1,4 +1,4 @@
-// Sorting, filtering and finding units of a layer. The page reads well without it.
+// Sorting, filtering and finding units in a list. The page reads well without it.
 "use strict";
 
 const tools = document.getElementById("tools");
@@ -7,25 +7,28 @@ const count = document.getElementById("count");
 const every = document.getElementById("every");
 const lists = [...list.children];
 const size = lists[0]?.children.length || 1;
-const cards = [...list.querySelectorAll("li")];
-// Read once: asking the page for thousands of attributes at each key would be felt.
-const names = ["unit", "peak", "mean", "active", "sparseness", "selectivity", "dead", "projected", "best",
-  "score", "overlap", "mutual", "alone"];
-const facts = new Map(cards.map((card) =>
-  [card, Object.fromEntries(names.map((name) => [name, card.getAttribute(`data-${name}`)]))]));
-const kinds = {
-  all: () => true,
-  projected: (fact) => fact.projected !== null,
-  living: (fact) => fact.dead === null,
-  dead: (fact) => fact.dead !== null,
-  mutual: (fact) => fact.mutual !== null,
-  alone: (fact) => fact.alone !== null,
-};
+const offered = (name) => [...tools.elements[name].options].map((option) => option.value);
+const orders = offered("sort");
+const kinds = offered("show");
+// Read once: asking the page for thousands of attributes at each key would be felt. What the page offers to sort by is
+// a number of each card, and what it offers to show is a mark that cards have or not, all under the same names.
+const cards = [...list.querySelectorAll("li")].map((item) => ({
+  item,
+  name: item.getAttribute("data-unit"),
+  unit: Number(item.getAttribute("data-unit")),
+  best: (item.getAttribute("data-best") ?? "").toLocaleLowerCase(),
+  by: Object.fromEntries(orders.map((key) => [key, Number(item.getAttribute(`data-${key}`) ?? -Infinity)])),
+  is: Object.fromEntries(kinds.map((kind) => [kind, item.hasAttribute(`data-${kind}`)])),
+}));
+const fits = { all: () => true, living: (card) => !card.is.dead };
+let dealt = cards;
+let later = 0;
 
 // What is typed may be a unit, 17, or an address, features.3:17, in whole or as far as it got; null is all units.
 function wantedUnit(text) {
-  const address = list.dataset.layer;
+  const address = list.dataset.layer ?? "";
   const typed = text.trim();
+  if (/^\d+$/.test(typed)) return typed;
   if (!typed || `${address}:`.startsWith(typed)) return null;
   return typed.startsWith(`${address}:`) ? typed.slice(address.length + 1) : typed;
 }
@@ -33,25 +36,33 @@ function wantedUnit(text) {
 function kept({ sort, show, word, find }) {
   const named = word.trim().toLocaleLowerCase();
   const number = wantedUnit(find);
-  const fits = (fact) => kinds[show](fact)
-    && (!named || (fact.best || "").toLocaleLowerCase().includes(named))
-    && (number === null || fact.unit.startsWith(number));
-  const value = (fact) => (fact[sort] === null ? -Infinity : Number(fact[sort]));
   const up = sort === "unit" ? 1 : -1;
-  return cards.filter((card) => fits(facts.get(card)))
-    .map((card) => [facts.get(card).unit === number, value(facts.get(card)), Number(facts.get(card).unit), card])
-    .sort((a, b) => b[0] - a[0] || (a[1] === b[1] ? a[2] - b[2] : up * (a[1] < b[1] ? -1 : 1)))
-    .map((row) => row[3]);
+  const shown = fits[show] ?? ((card) => card.is[show]);
+  return cards
+    .filter((card) => shown(card) && card.best.includes(named) && (number === null || card.name.startsWith(number)))
+    .sort((a, b) => (b.name === number) - (a.name === number)
+      || (a.by[sort] === b.by[sort] ? a.unit - b.unit : up * (a.by[sort] < b.by[sort] ? -1 : 1)));
 }
 
 // Cards are dealt out over lists that the browser skips as a whole where they are out of sight, and those that do not
-// fit are taken out: to hide thousands of cards, or to skip them one by one, takes it seconds.
+// fit are taken out: to hide thousands of cards, or to skip them one by one, takes it seconds. What is in sight comes
+// at once, the rest a few lists at a time.
 function deal(shown) {
-  if (shown.length === list.querySelectorAll("li").length
-    && [...list.querySelectorAll("li")].every((card, place) => card === shown[place])) return;
+  if (shown.length === dealt.length && shown.every((card, place) => card === dealt[place])) return;
+  dealt = shown;
+  clearTimeout(later);
   const parts = lists.slice(0, Math.ceil(shown.length / size));
+  const fill = (from, to) => parts.slice(from, to).forEach((part, place) => {
+    const start = (from + place) * size;
+    part.replaceChildren(...shown.slice(start, start + size).map((card) => card.item));
+  });
+  const next = (from) => {
+    fill(from, from + 4);
+    if (from + 4 < parts.length) later = setTimeout(next, 0, from + 4);
+  };
   list.replaceChildren();
-  parts.forEach((part, number) => part.replaceChildren(...shown.slice(number * size, (number + 1) * size)));
+  for (const part of lists) part.replaceChildren();
+  next(0);
   list.replaceChildren(...parts);
 }
 
@@ -84,7 +95,7 @@ function restore() {
 addEventListener("hashchange", () => { restore(); show(); });
 tools.addEventListener("input", () => { show(); remember(); });
 tools.addEventListener("submit", (event) => event.preventDefault());
-tools.elements.find.addEventListener("keydown", (event) => {
+tools.elements.find?.addEventListener("keydown", (event) => {
   if (event.key === "Enter") list.querySelector("a")?.click();
 });
 every.addEventListener("click", () => {
