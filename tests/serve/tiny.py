@@ -32,5 +32,7 @@ def tiny_atlas(folder: Path) -> Path:
     for number in range(12):
         coarse = generator.integers(0, 256, (8, 8, 3), np.uint8)
         Image.fromarray(coarse).resize((40, 40)).save(pictures / f"{number}.png")
-    build_atlas(TINY, ImageSet.open(pictures), folder / "atlas", Ask(layers=["features.15"], units=3, trust=False), workers=1)
+    build_atlas(
+        TINY, ImageSet.open(pictures), folder / "atlas", Ask(layers=["features.15"], units=3, trust=False), workers=1
+    )
     return folder / "atlas"

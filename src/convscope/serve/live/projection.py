@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 MEDIA = "image/webp"
 LARGEST = 2**31 - 1
-ANSWERS = {200: {"content": {MEDIA: {"schema": {"type": "string", "format": "binary"}}}}}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {MEDIA: {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 
 def register(router: APIRouter, context: Context) -> None:
     """``GET /live/project``: a picture."""
 
-    @router.get("/live/project", response_class=Response, responses=dict(ANSWERS))
+    @router.get("/live/project", response_class=Response, responses=ANSWERS)
     async def project(
         request: Request,
         at: Annotated[str, Query(description="name of the atlas's place", max_length=100)],
