@@ -75,7 +75,7 @@ def serving(app: FastAPI, taken: socket.socket | None = None) -> Iterator[int]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(30)
         yield sock.getsockname()[1]
     finally:
         stop(server, thread)
@@ -91,11 +91,11 @@ def serving_places(shelf: Shelf, live: Context | None = None) -> Iterator[int]:
 
 def stop(server: uvicorn.Server, thread: threading.Thread) -> None:
     server.should_exit = True
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()
 
 
-def eventually(holds: object, seconds: float = 5) -> bool:
+def eventually(holds: object, seconds: float = 30) -> bool:
     """Whether something callable comes to hold; tests say what, not how quickly."""
     assert callable(holds)
     deadline = time.monotonic() + seconds

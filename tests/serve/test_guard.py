@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from http.cookies import SimpleCookie
+from typing import Annotated
 
 import pytest
+from fastapi import Body
+from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from convscope.serve.app import make_app
@@ -92,6 +95,21 @@ def test_the_page_that_asks_for_the_token_can_be_read() -> None:
     (style,) = re.findall(r'rel="stylesheet" href="([^"]+)"', page.text)
     assert asked.get(style).status_code == 200
     assert asked.get(style, headers={"Host": "evil.example"}).status_code == 403
+
+
+def test_a_question_that_is_too_long_is_not_read() -> None:
+    app, read = make_app(SHELF, gate_of("127.0.0.1", 8000)), []
+
+    async def question(words: Annotated[list[str], Body()]) -> int:
+        read.append(words)
+        return len(words)
+
+    app.router.routes.insert(0, APIRoute("/live/words", question, methods=["POST"]))
+    asked = TestClient(app, base_url=OWN)
+    assert asked.post("/live/words", json=["short"]).json() == 1
+    found = asked.post("/live/words", json=["long " * 300_000])
+    assert (found.status_code, found.json()["error"]) == (413, "A question may be 1 MB long.")
+    assert read == [["short"]]
 
 
 def test_without_a_token_nobody_is_redirected() -> None:

@@ -59,7 +59,7 @@ def bench(jobs: Jobs, **works: Work) -> Iterator[Bench]:
 
     @router.get("/live/result/{name}")
     async def result(request: Request, name: str) -> Response:
-        return Response(await jobs.result(request, lambda check: made.works[name](_quiet(check))))  # type: ignore[func-returns-value]
+        return Response(await jobs.result(request, lambda check: made.works[name](_quiet(check))))
 
     @router.get("/live/{name}")
     async def stream(request: Request, name: str) -> Response:
@@ -72,7 +72,7 @@ def bench(jobs: Jobs, **works: Work) -> Iterator[Bench]:
         with serving(app, sock) as made.port:
             yield made
     finally:
-        assert jobs.close(5)
+        assert jobs.close(30)
         assert jobs.count == 0
 
 
@@ -118,9 +118,10 @@ def test_events_come_while_the_work_goes_on() -> None:
 
 
 def test_a_connection_that_closes_cancels_the_work() -> None:
-    heard = threading.Event()
+    begun, heard = threading.Event(), threading.Event()
 
     def work(tell: Tell) -> None:
+        begun.set()
         try:
             until(threading.Event())(tell)
         except Cancelled:
@@ -129,9 +130,10 @@ def test_a_connection_that_closes_cancels_the_work() -> None:
 
     with bench(Jobs(), slow=work, counting=counting) as made:
         line = made.line("slow")
+        assert begun.wait(30)
         assert line.recv(100)
         line.close()
-        assert heard.wait(5)
+        assert heard.wait(30)
         assert len(lines(made.ask("counting"))) == 3  # the place is free again
 
 
@@ -149,9 +151,9 @@ def test_work_that_says_nothing_hears_by_checking() -> None:
 
     with bench(Jobs(), silent=work) as made:
         line = made.line("result/silent")
-        assert begun.wait(5)
+        assert begun.wait(30)
         line.close()
-        assert heard.wait(5)
+        assert heard.wait(30)
 
 
 def test_jobs_wait_for_each_other() -> None:
@@ -254,7 +256,7 @@ def test_a_server_that_stops_ends_its_jobs_and_says_so() -> None:
     with bench(jobs, slow=until(threading.Event())) as made, made.asking("slow") as answer:
         got = answer.iter_lines()
         next(got)
-        assert jobs.close(5)
+        assert jobs.close(30)
         assert json.loads(list(got)[-1]) == {"error": STOPPED}
 
 

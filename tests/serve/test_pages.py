@@ -190,7 +190,7 @@ def test_any_address_is_answered_in_a_sentence(address: str) -> None:
 def test_an_answer_is_made_once_for_all_who_ask() -> None:
     class Slow(Notebook):
         def answer(self, name: str) -> Answer | None:
-            gate.wait(5)
+            gate.wait(30)
             return super().answer(name)
 
     gate, place = threading.Event(), Slow({"index.html": "<p>hello"})

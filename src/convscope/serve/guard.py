@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from html import escape
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,6 +36,9 @@ HEADERS = {
 """On every answer, errors included."""
 FREE = frozenset({STYLE})
 """Addresses that need no token: what the page looks like that asks for one."""
+BODY = 1_000_000
+"""Bytes that a request may bring, but for images, which are bounded where they are received."""
+IMAGES = "/live/images"
 
 logger = logging.getLogger("convscope.serve")
 
@@ -54,13 +58,27 @@ class Guard:
         answer = _answered_here(self.gate, scope)
         sender = _Sender(send)
         try:
-            await (answer or self.app)(scope, receive, sender)
+            bounded = receive if scope["path"] == IMAGES else _Receiver(receive)
+            await (answer or self.app)(scope, bounded, sender)
         except Exception:
             logger.exception("%s %r failed", scope["method"], scope["path"])
             if sender.started:
                 raise
             accept = Headers(scope=scope).get("accept", "")
             await problem_response(accept, 500, UNEXPECTED)(scope, receive, sender)
+
+
+@dataclass
+class _Receiver:
+    receive: Receive
+    size: int = 0
+
+    async def __call__(self) -> Message:
+        message = await self.receive()
+        self.size += len(message.get("body", b""))
+        if self.size > BODY:
+            raise HTTPException(413, f"A question may be {BODY / 1e6:g} MB long.", {"Connection": "close"})
+        return message
 
 
 @dataclass

@@ -8,11 +8,13 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from fastapi import HTTPException, Request
+from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -141,9 +143,10 @@ def _settle(outcome: Future[T], work: Callable[[Check], T], tell: Tell) -> None:
 
 
 async def _leaves(receive: Receive, tell: Tell) -> None:
-    """Ends the job when its client goes away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    """Ends the job when its client goes away, or sends more than it may."""
+    with suppress(HTTPException):
+        while (await receive())["type"] != "http.disconnect":
+            pass
     tell.over()
 
 
