@@ -27,7 +27,6 @@ from convscope.web.atlas_place import AtlasPlace
 from convscope.web.place import Answer, answered, one_by_one
 from convscope.web.shelf_place import Shelf
 from tests.serve.asked import CLASSIFIER, asked_atlas
-from tests.web.conftest import browser as browser
 
 OWN = "http://127.0.0.1:8000"
 PAGE = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}

@@ -114,7 +114,7 @@ def test_pages_lead_to_questions_where_the_model_is_the_atlas_s(folder: Path, tm
 
 
 def test_a_folder_without_an_atlas_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AtlasError, match="there is no atlas"):
+    with pytest.raises(AtlasError, match="nothing to show"):
         open_folders([tmp_path])
 
 

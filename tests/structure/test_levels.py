@@ -43,7 +43,15 @@ LEVELS = {
 """Part of the package to level; a part covers everything below it, and the front door only itself."""
 
 ENGINE = "convscope.engine"
-RUNS_THE_ENGINE = {ENGINE, "convscope.probes", "convscope.train", "convscope.pipeline", "convscope.cli", "convscope"}
+RUNS_THE_ENGINE = {
+    ENGINE,
+    "convscope.probes",
+    "convscope.train",
+    "convscope.pipeline",
+    "convscope.serve",
+    "convscope.cli",
+    "convscope",
+}
 """The store and the views are not among them: they only ever read what was written."""
 
 

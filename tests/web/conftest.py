@@ -8,23 +8,13 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request
 
 from convscope.atlas.reader import Atlas
 from convscope.render import SHEETS, write_sheets
 from convscope.web.site import export_site
 from tests.atlas.make import make_atlas
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HOSTILE = "../../x\"'><script>document.title='owned'</script>#1 \N{SNOWMAN}/é"
 SIZES = ((360, 740), (1440, 900))
 
@@ -63,16 +53,6 @@ def partial_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     write_sheets(atlas, folder / "atlas" / SHEETS)
     export_site(atlas, folder / "site")
     return Site(atlas, folder / "site")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.is_file():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @dataclass

@@ -59,6 +59,11 @@ EXAMPLES = {
         "address holds a token, and without it nothing is shown. Needs `pip install 'convscope[serve]'`. See "
         "[serve](how-to/serve.md).",
     ),
+    "export": Example(
+        "convscope export atlas/ evolution/ runs/zfnet site",
+        "Makes the folder `site`: open `index.html` with any browser, or put the folder on any web server. One folder "
+        "gives its own pages, several a list of them as the first page. See [pages](how-to/pages.md).",
+    ),
     "transfer": Example(
         "convscope transfer torchvision:vgg16 photographs/ -o transfer --per-class 1,3,10 --pooled",
         "Writes the folder `transfer`: `report.md` with accuracy by layer, classifier and number of training images, "

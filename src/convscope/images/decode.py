@@ -38,13 +38,17 @@ TURNS: dict[int, Image.Transpose] = {
 """What makes an image upright, by its EXIF orientation."""
 
 
-def decode(encoded: bytes, background: Colour, limit: int = PIXEL_LIMIT) -> Pixels:
-    """The first frame, upright, as uint8 [height, width, 1 or 3]; ``ImageError`` if not, or above ``limit`` pixels."""
+def decode(encoded: bytes, background: Colour, limit: int | None = None) -> Pixels:
+    """The first frame, upright, as uint8 [height, width, 1 or 3]; ``ImageError`` if not, or above ``limit`` pixels.
+
+    None is the limit of all files, ``PIXEL_LIMIT``.
+    """
+    most = PIXEL_LIMIT if limit is None else limit
     if not encoded:
         raise ImageError("the file is empty")
     with quiet_pillow(), _open(encoded) as picture:
-        if picture.width * picture.height > limit:
-            raise ImageError(_too_large(limit))
+        if picture.width * picture.height > most:
+            raise ImageError(_too_large(most))
         try:
             return picture_pixels(_upright(picture), background)
         except ImageError:
