@@ -71,8 +71,10 @@ def visited(
 
     with ThreadPoolExecutor(1) as pool:
         found = pool.submit(visitor)
-        said = run("serve", *words, "--port", str(port))
-        over.set()
+        try:
+            said = run("serve", *words, "--port", str(port))
+        finally:
+            over.set()  # or the visitor would wait for ever for a server that never came
         return said, found.result()
 
 
