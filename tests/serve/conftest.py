@@ -23,9 +23,9 @@ from convscope.serve.listen import listen, make_server
 from convscope.serve.live.context import Context
 from convscope.serve.uploads import Bounds, Uploads
 from convscope.web.asks import Asks
-from convscope.web.atlas_place import AtlasPlace
+from convscope.web.atlas.place import AtlasPlace
 from convscope.web.place import Answer, answered, one_by_one
-from convscope.web.shelf_place import Shelf
+from convscope.web.shelf.place import Shelf
 from tests.serve.asked import CLASSIFIER, asked_atlas
 
 OWN = "http://127.0.0.1:8000"
@@ -133,11 +133,16 @@ def opened(context: Context) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: Browser, opened: str) -> Iterator[Page]:
+def complaints() -> list[str]:
+    """What the browser said of ``page``; a test takes out what it provoked, and nothing may be left."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, opened: str, complaints: list[str]) -> Iterator[Page]:
     page = browser.new_page()
-    complaints: list[str] = []
     requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
+    page.on("console", lambda message: complaints.append(f"{message.text} {message.location['url']}"))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
     yield page

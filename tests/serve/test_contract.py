@@ -16,8 +16,8 @@ from convscope.atlas.reader import Atlas
 from convscope.serve.jobs import Jobs
 from convscope.serve.live.context import Context
 from convscope.serve.uploads import Uploads
-from convscope.web.atlas_place import AtlasPlace
-from convscope.web.shelf_place import Shelf
+from convscope.web.atlas.place import AtlasPlace
+from convscope.web.shelf.place import Shelf
 from tests.atlas.make import make_atlas
 from tests.serve.conftest import notebook, serving_places
 from tests.serve.tiny import TINY

@@ -15,7 +15,7 @@ from convscope.serve.app import make_app
 from convscope.serve.gate import gate_of
 from convscope.serve.guard import HEADERS
 from convscope.web.place import Answer
-from convscope.web.shelf_place import Shelf
+from convscope.web.shelf.place import Shelf
 from tests.serve.conftest import OWN, PAGE, Notebook, client, notebook
 
 TOKEN = "a-token-that-nobody-guesses"

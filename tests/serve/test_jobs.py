@@ -22,7 +22,7 @@ from convscope.serve.gate import gate_of
 from convscope.serve.jobs import STOPPED, Jobs
 from convscope.serve.problem import UNEXPECTED
 from convscope.serve.tell import Cancelled, Tell
-from convscope.web.shelf_place import Shelf
+from convscope.web.shelf.place import Shelf
 from tests.serve.conftest import eventually, notebook, serving
 
 Work = Callable[[Tell], None]

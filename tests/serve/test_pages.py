@@ -18,9 +18,9 @@ from convscope.errors import AtlasFormatError
 from convscope.serve.app import make_app
 from convscope.serve.gate import gate_of
 from convscope.serve.opening import open_folders
-from convscope.web.atlas_place import AtlasPlace
+from convscope.web.atlas.place import AtlasPlace
 from convscope.web.place import Answer
-from convscope.web.shelf_place import Shelf, names_of
+from convscope.web.shelf.place import Shelf, names_of
 from tests.atlas.make import make_atlas
 from tests.serve.conftest import PAGE, Notebook, client, notebook, serving
 

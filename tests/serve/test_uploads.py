@@ -22,7 +22,7 @@ from convscope.errors import AddressError
 from convscope.serve.jobs import Jobs
 from convscope.serve.live.context import Context
 from convscope.serve.uploads import Bounds, Uploads
-from convscope.web.shelf_place import Shelf
+from convscope.web.shelf.place import Shelf
 from tests.serve.conftest import client, eventually, notebook, serving_places
 from tests.serve.tiny import TINY
 
