@@ -25,7 +25,7 @@ import numpy as np
 
 from convscope.atlas.reader import Atlas
 from convscope.serve.opening import open_folders
-from convscope.web.atlas_place import AtlasPlace
+from convscope.web.atlas.place import AtlasPlace
 
 
 @dataclass

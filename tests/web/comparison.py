@@ -8,7 +8,7 @@ from pathlib import Path
 from convscope.atlas.comparison.compare import compare_atlases
 from convscope.atlas.comparison.result import CompareAsk
 from convscope.atlas.reader import Atlas
-from convscope.web.comparison_place import ComparisonPlace
+from convscope.web.comparison.place import ComparisonPlace
 from tests.atlas.make import make_atlas
 from tests.web.conftest import HOSTILE
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from convscope.atlas.reader import Atlas
-from convscope.web.parts import sparseness
+from convscope.web.atlas.parts import sparseness
 from convscope.web.site import export_site
 from convscope.web.urls import INDEX
 from tests.atlas.make import make_atlas

@@ -14,9 +14,9 @@ from PIL import Image
 
 from convscope.atlas.comparison.matching import NOBODY
 from convscope.atlas.comparison.result import summary_of
-from convscope.web.comparison_build import compared_layer, overview
-from convscope.web.comparison_place import ComparisonPlace
-from convscope.web.comparison_urls import OVERVIEW, ComparisonUrls
+from convscope.web.comparison.build import compared_layer, overview
+from convscope.web.comparison.place import ComparisonPlace
+from convscope.web.comparison.urls import OVERVIEW, ComparisonUrls
 from convscope.web.html import to_html, to_json
 from convscope.web.place import one_by_one
 from convscope.web.urls import INDEX

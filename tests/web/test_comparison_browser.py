@@ -9,9 +9,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from convscope.web.comparison_build import compared_layer
-from convscope.web.comparison_place import ComparisonPlace
-from convscope.web.comparison_urls import OVERVIEW
+from convscope.web.comparison.build import compared_layer
+from convscope.web.comparison.place import ComparisonPlace
+from convscope.web.comparison.urls import OVERVIEW
 from convscope.web.export import export_place
 from tests.web.comparison import make_place
 from tests.web.conftest import HOSTILE, SIZES, Visit

@@ -25,9 +25,9 @@ from convscope.pipeline.diagnosis import diagnose_models
 from convscope.probes.diagnosis.comparison import MEASURES
 from convscope.probes.diagnosis.diagnose import diagnose
 from convscope.probes.diagnosis.result import Diagnosis
-from convscope.web.comparison_build import overview
-from convscope.web.comparison_diagnosis import FILTERS, Diagnosed, diagnosis_part, read_diagnosis
-from convscope.web.comparison_place import ComparisonPlace
+from convscope.web.comparison.build import overview
+from convscope.web.comparison.diagnosis import FILTERS, Diagnosed, diagnosis_part, read_diagnosis
+from convscope.web.comparison.place import ComparisonPlace
 from convscope.web.html import to_html
 from tests.probes.diagnosis.make import classifier, model, picture, planted
 from tests.web.comparison import make_place

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convscope.atlas.schema import LayerRow
-from convscope.web.drawing import Block, drawing_of
+from convscope.web.atlas.drawing import Block, drawing_of
 
 SIDES = st.integers(1, 224)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convscope.atlas.peaks import Peaks
-from convscope.web.likeness import BLOCK, LEAST, MOST, Alike, all_most_alike, by_chance, most_alike, standardised
+from convscope.web.atlas.likeness import BLOCK, LEAST, MOST, Alike, all_most_alike, by_chance, most_alike, standardised
 
 
 def peaks_of(values: NDArray[np.float64]) -> Peaks:

@@ -11,12 +11,15 @@ import pytest
 from jinja2 import meta, nodes
 
 from convscope.errors import AddressError, AtlasFormatError
-from convscope.web import build
-from convscope.web.build import image_page, images_page, index_page, layer_page, unit_page
-from convscope.web.catalogue import Catalogue
+from convscope.web.atlas import image_pages
+from convscope.web.atlas.catalogue import Catalogue
+from convscope.web.atlas.image_pages import image_page, images_page
+from convscope.web.atlas.index_page import index_page
+from convscope.web.atlas.layer_page import layer_page
+from convscope.web.atlas.unit_page import unit_page
+from convscope.web.atlas.words import LIMITS, TITLES
 from convscope.web.html import TEMPLATES, environment, number, percent, to_html, to_json
 from convscope.web.pages import Page
-from convscope.web.words import LIMITS, TITLES
 from tests.web.conftest import HOSTILE, Site
 
 
@@ -119,8 +122,8 @@ def test_a_page_of_a_layer_that_is_not_there_is_an_error(catalogue: Catalogue) -
 
 
 def test_a_long_list_of_images_comes_in_parts(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "PART", 10)
-    parts = [images_page(catalogue, part) for part in range(build.parts_of(catalogue))]
+    monkeypatch.setattr(image_pages, "PART", 10)
+    parts = [images_page(catalogue, part) for part in range(image_pages.parts_of(catalogue))]
     assert [image.image for page in parts for image in page.images] == list(catalogue.shown)
     assert [len(page.skips) for page in parts] == [1, 0, 0]
     assert [page.head.next and page.head.next.href for page in parts] == [

@@ -16,13 +16,16 @@ from convscope.atlas.schema import ImageRow
 from convscope.cli.main import app
 from convscope.errors import AtlasFormatError
 from convscope.render import SHEETS, sheet_name
-from convscope.web.build import image_page, index_page, layer_page, unit_page
-from convscope.web.catalogue import CLASSES, Catalogue
+from convscope.web.atlas.catalogue import CLASSES, Catalogue
+from convscope.web.atlas.image_pages import image_page
+from convscope.web.atlas.index_page import index_page
+from convscope.web.atlas.layer_page import layer_page
+from convscope.web.atlas.pages import UnitPage
+from convscope.web.atlas.parts import nearest
+from convscope.web.atlas.snippets import project_command
+from convscope.web.atlas.unit_page import unit_page
 from convscope.web.html import to_html
-from convscope.web.pages import UnitPage
-from convscope.web.parts import nearest
 from convscope.web.site import export_site
-from convscope.web.snippets import project_command
 from convscope.web.urls import INDEX
 from tests.atlas.make import make_atlas
 from tests.web.conftest import HOSTILE, SIZES, Site, Visit

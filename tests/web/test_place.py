@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convscope.atlas.reader import Atlas
-from convscope.web.atlas_place import AtlasPlace
+from convscope.web.atlas.place import AtlasPlace
 from convscope.web.export import MARK, export_place
 from convscope.web.place import Answer, answered, one_by_one
 from convscope.web.urls import INDEX

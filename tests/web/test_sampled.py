@@ -13,14 +13,14 @@ from playwright.sync_api import expect
 
 from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import UnitRow
-from convscope.web.atlas_place import AtlasPlace
-from convscope.web.catalogue import Catalogue
-from convscope.web.histogram import BINS, HEIGHT, histogram_of, round_numbers
-from convscope.web.likeness import most_alike
-from convscope.web.pages import UnitPeaks
-from convscope.web.parts import sparseness
-from convscope.web.preference import LEAST, MOST, labels_of, preference_of
-from convscope.web.sampled import unit_peaks
+from convscope.web.atlas.catalogue import Catalogue
+from convscope.web.atlas.histogram import BINS, HEIGHT, histogram_of, round_numbers
+from convscope.web.atlas.likeness import most_alike
+from convscope.web.atlas.pages import UnitPeaks
+from convscope.web.atlas.parts import sparseness
+from convscope.web.atlas.place import AtlasPlace
+from convscope.web.atlas.preference import LEAST, MOST, labels_of, preference_of
+from convscope.web.atlas.sampled import unit_peaks
 from convscope.web.urls import INDEX
 from tests.atlas.make import make_atlas
 from tests.web.conftest import SIZES, Site, Visit

@@ -15,11 +15,11 @@ from convscope.atlas.reader import Atlas, Projection
 from convscope.atlas.schema import LayerRow, TopRow
 from convscope.display import display_scale, to_picture
 from convscope.errors import AtlasError
+from convscope.web.atlas.sprites import paint_unit, patches_of
+from convscope.web.atlas.tiles import Sheet, card_sheet, frame_of
 from convscope.web.export import MARK
 from convscope.web.pages import Box
 from convscope.web.site import SiteSummary, export_site
-from convscope.web.sprites import paint_unit, patches_of
-from convscope.web.tiles import Sheet, card_sheet, frame_of
 from convscope.web.urls import INDEX
 from tests.atlas.make import make_atlas
 from tests.web.conftest import HOSTILE, Site

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from convscope.atlas.reader import Atlas
-from convscope.web.build import layer_page, unit_page
-from convscope.web.catalogue import Catalogue
+from convscope.web.atlas.catalogue import Catalogue
+from convscope.web.atlas.layer_page import layer_page
+from convscope.web.atlas.trust import trust_of
+from convscope.web.atlas.unit_page import unit_page
 from convscope.web.html import hundredths, to_html
-from convscope.web.trust import trust_of
 from convscope.web.urls import INDEX
 from tests.atlas.make import make_atlas
 from tests.web.conftest import HOSTILE, Site, Visit

@@ -50,7 +50,7 @@ def compare(
     from convscope.atlas.comparison.result import CompareAsk
     from convscope.atlas.reader import Atlas
     from convscope.cli.screen import err, progress
-    from convscope.web.comparison_export import export_comparison
+    from convscope.web.comparison.export import export_comparison
 
     ask = CompareAsk(pairs_of(layers), Chance(permutations, seed), one_to_one)
     diagnoses = _both(diagnosis_a, diagnosis_b)
@@ -81,7 +81,7 @@ def _both(first: Path | None, second: Path | None) -> tuple[Path, Path] | None:
 def _say(index: Path, as_json: bool) -> None:
     from convscope.cli.screen import out, print_table
     from convscope.pipeline.table import NOTHING, Table
-    from convscope.web.comparison_export import SUMMARY
+    from convscope.web.comparison.export import SUMMARY
 
     facts: dict[str, Any] = json.loads((index.parent / SUMMARY).read_text(encoding="utf-8"))
     if as_json:

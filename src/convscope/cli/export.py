@@ -27,10 +27,10 @@ def export(
     """
     from convscope.cli.screen import err, out, progress
     from convscope.errors import SettingError
-    from convscope.web.atlas_place import AtlasPlace
+    from convscope.web.atlas.place import AtlasPlace
     from convscope.web.export import check_target, export_place
     from convscope.web.opening import open_place
-    from convscope.web.shelf_place import Shelf, names_of
+    from convscope.web.shelf.place import Shelf, names_of
     from convscope.web.site import check_apart
 
     *sources, site = folders

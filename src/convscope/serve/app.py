@@ -18,7 +18,7 @@ from convscope.serve.problem import Problem
 from convscope.serve.refusals import HANDLERS
 from convscope.version import installed_version
 from convscope.web.place import MEDIA
-from convscope.web.shelf_place import Shelf, address_of
+from convscope.web.shelf.place import Shelf, address_of
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem} for status in (400, 401, 403, 404, 405, 408, 409, 413, 422, 500, 503)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from convscope.atlas.reader import Atlas
 from convscope.errors import AtlasMismatchError
 from convscope.web.asks import Asks
-from convscope.web.atlas_place import AtlasPlace
+from convscope.web.atlas.place import AtlasPlace
 from convscope.web.opening import open_place
 from convscope.web.place import Place
-from convscope.web.shelf_place import Shelf, names_of
+from convscope.web.shelf.place import Shelf, names_of
 
 if TYPE_CHECKING:
     from convscope.models import Model

@@ -8,15 +8,16 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from convscope.web.comparison import ComparedLayerPage, ComparisonPage
+from convscope.web.atlas.pages import ImagePage, ImagesPage, IndexPage, LayerPage, UnitPage
+from convscope.web.comparison.pages import ComparedLayerPage, ComparisonPage
 from convscope.web.evolution.pages import EvolutionLayerPage, EvolutionPage, EvolutionStripPage
 from convscope.web.live import CorrespondencePage, InvariancePage, OcclusionPage
-from convscope.web.pages import ImagePage, ImagesPage, IndexPage, LayerPage, Page, UnitPage
+from convscope.web.pages import Page
 from convscope.web.problem import ProblemPage
 from convscope.web.results.ablation import AblationPage
 from convscope.web.results.experiment import ExperimentPage
 from convscope.web.results.run import RunPage
-from convscope.web.shelf import ShelfPage
+from convscope.web.shelf.page import ShelfPage
 
 TEMPLATES: dict[type, str] = {
     IndexPage: "index.html",

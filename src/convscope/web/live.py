@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from convscope.web.catalogue import Catalogue
+from convscope.web.atlas.catalogue import Catalogue
+from convscope.web.atlas.parts import image_link
 from convscope.web.pages import Head, ImageLink, Link
-from convscope.web.parts import image_link
 from convscope.web.urls import Urls
 
 THUMBS = 300
@@ -117,4 +117,5 @@ def live_head(title: str, name: str, trail: Sequence[Link]) -> Head:
         trail=tuple(trail),
         previous=None,
         next=None,
+        sheets=("static/live.css",),
     )

@@ -9,7 +9,7 @@ from convscope.atlas.manifest import JOURNAL, MANIFEST
 from convscope.atlas.reader import Atlas
 from convscope.errors import AtlasError
 from convscope.web import exported
-from convscope.web.atlas_place import AtlasPlace
+from convscope.web.atlas.place import AtlasPlace
 from convscope.web.evolution.place import evolution_place, recognised
 from convscope.web.place import Place
 from convscope.web.results import places as results

@@ -9,7 +9,7 @@ from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import TABLES
 from convscope.errors import AtlasError
 from convscope.render import SHEETS
-from convscope.web.atlas_place import AtlasPlace
+from convscope.web.atlas.place import AtlasPlace
 from convscope.web.export import Progress, export_place
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convscope.serve.live.context import Context
 from convscope.serve.live.correspondence import MOST_BOXES, MOST_DRAWS, MOST_IMAGES, MOST_PARTS
-from convscope.web.catalogue import Catalogue
+from convscope.web.atlas.catalogue import Catalogue
 from convscope.web.live import (
     HERE,
     Asked,

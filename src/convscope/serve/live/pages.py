@@ -22,15 +22,15 @@ PAGES: Mapping[str, Callable[[Context], Page]] = {
     "correspondence": correspondence_page,
 }
 MARKING = ("correspondence.js", "elements.js", "marks.js", "marked.js", "partsfile.js", "parttable.js")
-SCRIPTS = ("live.js", "occlusion.js", "invariance.js", "image.js", *MARKING)
+FILES = ("live.css", "live.js", "occlusion.js", "invariance.js", "image.js", *MARKING)
 
 
 def register(router: APIRouter, context: Context) -> None:
-    """``GET /live/occlusion.html``, … and the scripts of these pages."""
+    """``GET /live/occlusion.html``, … and the scripts and the style sheet of these pages."""
     answers = Answers()
 
     async def stands(request: Request) -> Response:
-        """A page on which a live question is asked, or a script of it."""
+        """A page on which a live question is asked, or a file of it."""
         address = request.url.path
         found = await answers.get(address, makers[address])
         assert found is not None
@@ -45,8 +45,8 @@ def register(router: APIRouter, context: Context) -> None:
 def _makers(context: Context) -> Mapping[str, Callable[[], Answer]]:
     pages = {f"{name}.html": partial(_page, f"{name}.html", make, context) for name, make in PAGES.items()}
     twins = {f"{name}.json": partial(_page, f"{name}.json", make, context) for name, make in PAGES.items()}
-    scripts = {f"static/{name}": partial(_script, name) for name in SCRIPTS}
-    return {**pages, **twins, **scripts}
+    files = {f"static/{name}": partial(_file, name) for name in FILES}
+    return {**pages, **twins, **files}
 
 
 def _page(name: str, make: Callable[[Context], Page], context: Context) -> Answer:
@@ -54,5 +54,5 @@ def _page(name: str, make: Callable[[Context], Page], context: Context) -> Answe
     return answered(name, show(make(context)))
 
 
-def _script(name: str) -> Answer:
+def _file(name: str) -> Answer:
     return answered(name, static_file(name))

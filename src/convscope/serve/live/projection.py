@@ -40,7 +40,7 @@ def register(router: APIRouter, context: Context) -> None:
 
 def _projected(context: Context, at: str, layer: str, unit: int, rank: int, method: str, check: Check) -> bytes:
     from convscope.pipeline.top_projection import project_top
-    from convscope.web.sprites import paint_projection
+    from convscope.web.atlas.sprites import paint_projection
 
     atlas = context.atlas(at)
     tops = {row.rank: row for row in atlas.top(layer, unit)}

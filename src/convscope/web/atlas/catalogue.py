@@ -14,10 +14,10 @@ from convscope.atlas.schema import LayerRow, TopRow
 from convscope.errors import AtlasFormatError
 from convscope.render import SHEETS, sheet_name
 from convscope.web.asks import Asks
-from convscope.web.layer_peaks import LayerPeaks, layer_peaks
-from convscope.web.pages import Method
+from convscope.web.atlas.layer_peaks import LayerPeaks, layer_peaks
+from convscope.web.atlas.pieces import Method
+from convscope.web.atlas.words import LIMITS, SCALING, SENTENCES, TITLES
 from convscope.web.urls import SUFFIXES
-from convscope.web.words import LIMITS, SCALING, SENTENCES, TITLES
 
 CLASSES = 12
 """No more classes than so many on a unit's page: those that drive it most."""

@@ -12,16 +12,20 @@ from typing import TypeVar
 
 from convscope.atlas.reader import Atlas, Projection
 from convscope.atlas.schema import LayerRow, TopRow, UnitRow
-from convscope.web.build import image_page, images_page, index_page, layer_page, parts_of, unit_page
-from convscope.web.catalogue import ByClass, Catalogue
+from convscope.web.atlas.catalogue import ByClass, Catalogue
+from convscope.web.atlas.image_pages import image_page, images_page, parts_of
+from convscope.web.atlas.index_page import index_page
+from convscope.web.atlas.layer_page import layer_page
+from convscope.web.atlas.layer_peaks import LayerPeaks
+from convscope.web.atlas.likeness import Alike, all_most_alike
+from convscope.web.atlas.sampled import unit_peaks
+from convscope.web.atlas.sources import sheet_file
+from convscope.web.atlas.sprites import Patches, paint_unit
+from convscope.web.atlas.unit_page import unit_page
 from convscope.web.html import to_html, to_json
-from convscope.web.layer_peaks import LayerPeaks
-from convscope.web.likeness import Alike, all_most_alike
 from convscope.web.pages import Page
 from convscope.web.place import Answer, answered
-from convscope.web.sampled import unit_peaks
-from convscope.web.sources import STATIC, sheet_file, static_file
-from convscope.web.sprites import Patches, paint_unit
+from convscope.web.sources import ATLAS, static_file
 from convscope.web.urls import INDEX, json_of
 
 T = TypeVar("T")
@@ -40,7 +44,7 @@ def pages_of(catalogue: Catalogue) -> Iterator[str]:
 
 def all_answers(catalogue: Catalogue, patches: Patches) -> Iterator[Named]:
     """Every address with what stands there."""
-    for name in STATIC:
+    for name in ATLAS:
         yield _named(INDEX.static(name), static_file(name))
     for row in catalogue.atlas.picture_rows():
         yield _named(INDEX.picture(row.image, catalogue.shots[row.image].encoding), row.encoded)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from convscope.atlas.peaks import Peaks
 from convscope.atlas.reader import Atlas
-from convscope.web.likeness import standardised
-from convscope.web.preference import Labels, labels_of
+from convscope.web.atlas.likeness import standardised
+from convscope.web.atlas.preference import Labels, labels_of
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from convscope.atlas.schema import LayerRow, TopRow, UnitRow
-from convscope.web.catalogue import Catalogue
-from convscope.web.pages import (
-    Head,
-    ImageLink,
-    LayerFacts,
-    Link,
-    MethodPicture,
-    Picture,
-    Skip,
-    Sprite,
-    Top,
-    UnitCard,
-)
-from convscope.web.tiles import card_sheet, coarse, frame_of, is_whole, projection_sheet, window_of
+from convscope.web.atlas.catalogue import Catalogue
+from convscope.web.atlas.pages import MethodPicture
+from convscope.web.atlas.pieces import LayerFacts, Skip, Top, UnitCard
+from convscope.web.atlas.tiles import card_sheet, coarse, frame_of, is_whole, projection_sheet, window_of
+from convscope.web.atlas.words import TITLES
+from convscope.web.pages import Head, ImageLink, Link, Picture, Sprite
 from convscope.web.urls import Urls, json_of
-from convscope.web.words import TITLES
 
 Item = TypeVar("Item")
 
@@ -45,6 +36,7 @@ def head_of(
         trail=(Link(spec, urls.index()), *trail),
         previous=around[0],
         next=around[1],
+        sheets=(urls.static("atlas.css"),),
         asks=catalogue.asks.pages(urls) if catalogue.asks else (),
     )
 

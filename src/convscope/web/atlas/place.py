@@ -11,16 +11,20 @@ from typing import TypeVar
 from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import UnitRow
 from convscope.web.asks import Asks
-from convscope.web.atlas_export import all_answers, pages_of
-from convscope.web.build import image_page, images_page, index_page, layer_page, parts_of, unit_page
-from convscope.web.catalogue import Catalogue
+from convscope.web.atlas.catalogue import Catalogue
+from convscope.web.atlas.export import all_answers, pages_of
+from convscope.web.atlas.image_pages import image_page, images_page, parts_of
+from convscope.web.atlas.index_page import index_page
+from convscope.web.atlas.layer_page import layer_page
+from convscope.web.atlas.likeness import most_alike
+from convscope.web.atlas.sampled import unit_peaks
+from convscope.web.atlas.sources import pictures_of, sheet_file
+from convscope.web.atlas.sprites import Patches, UnitSprites, paint_unit, patches_of
+from convscope.web.atlas.unit_page import unit_page
 from convscope.web.html import to_html, to_json
-from convscope.web.likeness import most_alike
 from convscope.web.pages import Page
 from convscope.web.place import Answer, answered
-from convscope.web.sampled import unit_peaks
-from convscope.web.sources import STATIC, pictures_of, sheet_file, static_file
-from convscope.web.sprites import Patches, UnitSprites, paint_unit, patches_of
+from convscope.web.sources import ATLAS, static_file
 from convscope.web.urls import INDEX, SUFFIXES, json_of, slug
 
 T = TypeVar("T")
@@ -67,7 +71,7 @@ class AtlasPlace:
         """All addresses."""
         for page in pages_of(self.catalogue):
             yield from (page, json_of(page))
-        yield from (INDEX.static(name) for name in STATIC)
+        yield from (INDEX.static(name) for name in ATLAS)
         yield from (INDEX.sheet(layer) for layer in self.catalogue.sheets)
         yield from (INDEX.picture(image, shot.encoding) for image, shot in self.catalogue.shots.items())
         for layer, unit in sorted(self.catalogue.driven):
@@ -182,7 +186,7 @@ _PAGES: Mapping[str, Callable[[AtlasPlace, re.Match[str]], Page | None]] = {
     f"images/{_NUMBER}": _image_page,
 }
 _FILES: Mapping[str, Callable[[AtlasPlace, re.Match[str]], bytes | None]] = {
-    f"static/(?P<name>{'|'.join(map(re.escape, STATIC))})": lambda _, found: static_file(found["name"]),
+    f"static/(?P<name>{'|'.join(map(re.escape, ATLAS))})": lambda _, found: static_file(found["name"]),
     f"sprites/{_LAYER}/{_NUMBER}-card.webp": _card,
     f"sprites/{_LAYER}/{_NUMBER}-projections.webp": _projections,
     f"pictures/{_NUMBER}.(?P<suffix>{'|'.join(SUFFIXES.values())})": _picture,

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.atlas.schema import TopRow, UnitRow
-from convscope.web.catalogue import Catalogue
-from convscope.web.histogram import histogram_of
-from convscope.web.layer_peaks import LayerPeaks
-from convscope.web.likeness import LEAST, TWIN, Alike, by_chance
-from convscope.web.pages import SimilarUnit, UnitPeaks
-from convscope.web.parts import card_sprite
-from convscope.web.preference import preference_of
+from convscope.web.atlas.catalogue import Catalogue
+from convscope.web.atlas.histogram import histogram_of
+from convscope.web.atlas.layer_peaks import LayerPeaks
+from convscope.web.atlas.likeness import LEAST, TWIN, Alike, by_chance
+from convscope.web.atlas.pages import SimilarUnit, UnitPeaks
+from convscope.web.atlas.parts import card_sprite
+from convscope.web.atlas.preference import preference_of
 from convscope.web.urls import UNIT
 
 

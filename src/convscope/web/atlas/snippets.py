@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from convscope.atlas.schema import TopRow, UnitRow
-from convscope.web.catalogue import Catalogue
+from convscope.web.atlas.catalogue import Catalogue
 
 
 def python_snippet(catalogue: Catalogue, unit: UnitRow, *, projected: bool) -> str:

@@ -14,8 +14,8 @@ from PIL import Image
 from convscope.atlas.reader import Projection
 from convscope.atlas.schema import LayerRow, TopRow
 from convscope.display import GREY, display_scale, shrink, to_picture
+from convscope.web.atlas.tiles import COLUMNS, card_sheet, frame_of, projection_sheet, window_of
 from convscope.web.pages import Box
-from convscope.web.tiles import COLUMNS, card_sheet, frame_of, projection_sheet, window_of
 
 OUTSIDE = 0.72
 """How much of a patch outside the receptive window is replaced by grey."""

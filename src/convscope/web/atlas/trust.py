@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from convscope.web.catalogue import Catalogue
-from convscope.web.pages import Trust, TrustTest
+from convscope.web.atlas.catalogue import Catalogue
+from convscope.web.atlas.pieces import Trust, TrustTest
 
 _LOOKS: Mapping[str, tuple[str, str]] = {
     "reads as the unit": ("\N{CHECK MARK}", "good"),

@@ -10,8 +10,9 @@ import numpy as np
 
 from convscope.atlas.comparison.matching import NOBODY
 from convscope.atlas.comparison.result import Comparison, LayerPair, PairResult, summary_of
-from convscope.web.catalogue import Catalogue
-from convscope.web.comparison import (
+from convscope.web.atlas.catalogue import Catalogue
+from convscope.web.atlas.parts import card_sprite, layer_facts, neighbours
+from convscope.web.comparison.pages import (
     ComparedLayerPage,
     ComparisonPage,
     DiagnosisPart,
@@ -22,10 +23,9 @@ from convscope.web.comparison import (
     PairLine,
     Side,
 )
-from convscope.web.comparison_urls import OVERVIEW, PAIR, ComparisonUrls
-from convscope.web.comparison_words import LIMITS, WHY, method_of
+from convscope.web.comparison.urls import OVERVIEW, PAIR, ComparisonUrls
+from convscope.web.comparison.words import LIMITS, WHY, method_of
 from convscope.web.pages import Fact, Head, Link
-from convscope.web.parts import card_sprite, layer_facts, neighbours
 from convscope.web.urls import json_of
 
 FILES = {
@@ -121,6 +121,7 @@ def _head(
         trail=trail,
         previous=around[0],
         next=around[1],
+        sheets=(urls.static("atlas.css"), urls.static("comparison.css")),
     )
 
 

@@ -18,8 +18,8 @@ from convscope.errors import AtlasError, AtlasFormatError, AtlasMismatchError
 from convscope.figures.filters import MOST_SHOWN, filter_sheet
 from convscope.probes.diagnosis.comparison import MEASURES
 from convscope.probes.diagnosis.finding import MILD, STRONG
-from convscope.web.comparison import DiagnosisPart, FilterSheet, MeasureLine
-from convscope.web.comparison_urls import OVERVIEW
+from convscope.web.comparison.pages import DiagnosisPart, FilterSheet, MeasureLine
+from convscope.web.comparison.urls import OVERVIEW
 
 FACTS = "diagnosis.json"
 FILTERS = "first_layer.npz"

@@ -10,10 +10,10 @@ from typing import Any
 from convscope.atlas.comparison.compare import USUAL, compare_atlases
 from convscope.atlas.comparison.result import CompareAsk
 from convscope.errors import SettingError
-from convscope.web.comparison_diagnosis import read_diagnosis
-from convscope.web.comparison_files import Atlases, Diagnoses, asked_of
-from convscope.web.comparison_place import ComparisonPlace
-from convscope.web.comparison_urls import OVERVIEW
+from convscope.web.comparison.diagnosis import read_diagnosis
+from convscope.web.comparison.files import Atlases, Diagnoses, asked_of
+from convscope.web.comparison.place import ComparisonPlace
+from convscope.web.comparison.urls import OVERVIEW
 from convscope.web.export import check_target, export_place
 from convscope.web.site import check_apart
 

@@ -21,7 +21,7 @@ from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import column
 from convscope.atlas.tables import schema_of
 from convscope.version import installed_version
-from convscope.web.comparison_diagnosis import Diagnosed
+from convscope.web.comparison.diagnosis import Diagnosed
 
 Atlases = tuple[Atlas, Atlas]
 Diagnoses = tuple[Diagnosed, Diagnosed] | None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convscope.atlas.comparison.result import PairSummary
-from convscope.web.pages import Fact, Head, LayerFacts, Link, Sprite
+from convscope.web.atlas.pieces import LayerFacts
+from convscope.web.pages import Fact, Head, Link, Sprite
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,18 @@ from convscope.atlas.reader import Atlas, Projection
 from convscope.atlas.schema import LayerRow, TopRow
 from convscope.display import to_png
 from convscope.figures.filters import filter_sheet
-from convscope.web.atlas_export import projected_units, run_ahead
-from convscope.web.catalogue import Catalogue
-from convscope.web.comparison import ComparedLayerPage
-from convscope.web.comparison_build import FILES, Compared, compared_layer, overview
-from convscope.web.comparison_diagnosis import Diagnosed, diagnosis_part
-from convscope.web.comparison_files import csv_of, facts_of, json_of_facts, match_table, parquet_of
-from convscope.web.comparison_urls import OVERVIEW, SIDES
+from convscope.web.atlas.catalogue import Catalogue
+from convscope.web.atlas.export import projected_units, run_ahead
+from convscope.web.atlas.sources import pictures_of
+from convscope.web.atlas.sprites import Patches, paint_card, patches_of
+from convscope.web.comparison.build import FILES, Compared, compared_layer, overview
+from convscope.web.comparison.diagnosis import Diagnosed, diagnosis_part
+from convscope.web.comparison.files import csv_of, facts_of, json_of_facts, match_table, parquet_of
+from convscope.web.comparison.pages import ComparedLayerPage
+from convscope.web.comparison.urls import OVERVIEW, SIDES
 from convscope.web.html import to_html, to_json
 from convscope.web.place import Answer, answered
-from convscope.web.sources import STATIC, pictures_of, static_file
-from convscope.web.sprites import Patches, paint_card, patches_of
+from convscope.web.sources import ATLAS, static_file
 from convscope.web.urls import json_of
 
 Named = tuple[str, Answer]
@@ -107,7 +108,7 @@ def _files(place: ComparisonPlace) -> Iterator[tuple[str, Callable[[], bytes | s
         page = OVERVIEW.pair(result.pair.first.layer, result.pair.second.layer)
         yield page, partial(_pair, compared, number, to_html)
         yield json_of(page), partial(_pair, compared, number, to_json)
-    for name in STATIC:
+    for name in (*ATLAS, "comparison.css"):
         yield OVERVIEW.static(name), partial(static_file, name)
     tables = _tables(place)
     for name in FILES:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.web.atlas.words import TITLES
 from convscope.web.evolution.course import LayerCourse
 from convscope.web.evolution.facts import CurveFacts, LayerFacts
 from convscope.web.evolution.pages import Mark, Measure, Tile
@@ -15,7 +16,6 @@ from convscope.web.evolution.stored import StoredEvolution
 from convscope.web.evolution.urls import EvolutionUrls
 from convscope.web.pages import Head, Link, Sprite
 from convscope.web.urls import json_of
-from convscope.web.words import TITLES
 
 NAMED = 13
 """Checkpoints under the slider that have room for their names on a narrow screen."""
@@ -42,6 +42,7 @@ def head_of(
         trail=trail,
         previous=around[0],
         next=around[1],
+        sheets=(urls.static("evolution.css"),),
     )
 
 

@@ -15,6 +15,7 @@ from convscope.web.evolution.urls import ROOT
 from convscope.web.listed import ListedPlace, Maker, static_contents
 from convscope.web.result_files import ResultFiles
 from convscope.web.shown import shown
+from convscope.web.sources import COMMON
 
 PAINTED = 4096
 """Sprites kept, about 10 kB each."""
@@ -28,7 +29,7 @@ def recognised(folder: Path) -> bool:
 def evolution_place(folder: str | Path) -> ListedPlace:
     """The place of a folder that ``convscope evolve`` wrote; raises the errors of ``open_evolution``."""
     stored = open_evolution(folder)
-    contents = dict(_contents(stored)) | static_contents("style.css", "script.js", SCRIPT)
+    contents = dict(_contents(stored)) | static_contents(*COMMON, "evolution.css", SCRIPT)
     return ListedPlace("evolution", name_of(stored), ROOT.index(), contents)
 
 

@@ -12,8 +12,7 @@ from convscope.web.result_files import ResultFiles
 from convscope.web.results import ablation, experiment, run
 from convscope.web.results.parts import INDEX, files_at
 from convscope.web.shown import shown
-
-STATIC = ("style.css", "script.js")
+from convscope.web.sources import COMMON
 
 
 def recognised_run(folder: Path) -> bool:
@@ -25,7 +24,7 @@ def run_place(folder: str | Path) -> ListedPlace:
     """The place of a folder that ``convscope train`` writes."""
     files = ResultFiles(Path(folder))
     contents = dict([*shown(INDEX, partial(run.run_page, files.path)), *files_at(files, tuple(run.FILES))])
-    return ListedPlace("training", files.path.resolve().name, INDEX, contents | static_contents(*STATIC))
+    return ListedPlace("training", files.path.resolve().name, INDEX, contents | static_contents(*COMMON))
 
 
 def recognised_ablation(folder: Path) -> bool:
@@ -42,7 +41,7 @@ def ablation_place(folder: str | Path) -> ListedPlace:
         *shown(INDEX, partial(ablation.ablation_page, files.path)),
         *files_at(files, (*ablation.FIGURES, *ablation.FILES)),
     ]
-    contents = dict([*own, *_runs(files, page.name)]) | static_contents(*STATIC)
+    contents = dict([*own, *_runs(files, page.name)]) | static_contents(*COMMON)
     return ListedPlace("ablation", page.name, INDEX, contents)
 
 
@@ -59,7 +58,7 @@ def experiment_place(folder: str | Path) -> ListedPlace:
     named = (*kind.pictures, *kind.tables)
     contents = dict([*shown(INDEX, partial(experiment.experiment_page, files.path)), *files_at(files, named)])
     return ListedPlace(
-        page.command, f"{page.title}: {files.path.resolve().name}", INDEX, contents | static_contents(*STATIC)
+        page.command, f"{page.title}: {files.path.resolve().name}", INDEX, contents | static_contents(*COMMON)
     )
 
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from convscope.web.html import to_html, to_json
 from convscope.web.pages import Link
 from convscope.web.place import Answer, Place, answered
-from convscope.web.shelf import ShelfPlace, shelf_page
-from convscope.web.sources import STATIC, static_file
+from convscope.web.shelf.page import ShelfPlace, shelf_page
+from convscope.web.sources import COMMON, static_file
 from convscope.web.urls import INDEX, json_of
 
 LONGEST = 40
@@ -78,7 +78,7 @@ class Shelf:
         return {
             INDEX.index(): answered(INDEX.index(), to_html(page)),
             json_of(INDEX.index()): answered(json_of(INDEX.index()), to_json(page)),
-            **{INDEX.static(name): answered(INDEX.static(name), static_file(name)) for name in STATIC},
+            **{INDEX.static(name): answered(INDEX.static(name), static_file(name)) for name in COMMON},
         }
 
 
