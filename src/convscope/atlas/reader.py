@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby
 from pathlib import Path
 
@@ -22,13 +22,17 @@ from convscope.atlas.peaks import Peaks, peaks_of_rows
 from convscope.atlas.projection import Projection
 from convscope.atlas.query import run_query
 from convscope.atlas.schema import ImageRow, LayerRow, PeakRow, PictureRow, ProjectionRow, TopRow, TrustRow, UnitRow
-from convscope.atlas.store import damage_named, merge_rows, open_tables, read_rows
+from convscope.atlas.store import damage_named, merge_rows, open_tables, read_rows, rows_of
+from convscope.atlas.tables import row_type_of
 from convscope.atlas.tiles import crop
 from convscope.display import Picture, blank, fit
 from convscope.errors import AddressError, AtlasError, AtlasFormatError
 from convscope.units import UnitAddress
 
 __all__ = ["Atlas", "Projection", "UnitView", "decode_picture"]
+
+LAYERS = 32
+"""Layers whose strongest activations are kept after they were asked for: 300 kB each for 512 units."""
 
 
 @dataclass(frozen=True)
@@ -88,22 +92,32 @@ class Atlas:
     def top(self, layer: str, unit: int, among: str | None = None) -> tuple[TopRow, ...]:
         """The strongest activations of a unit, strongest first, among all images or those of one class."""
         self.unit(layer, unit)
-        where = (ds.field("layer") == layer) & (ds.field("unit") == unit) & _among(among)
-        return tuple(sorted(read_rows(self._tables["top"], TopRow, where), key=lambda row: row.rank))
+        if among is None:
+            rows = rows_of(self._tops(layer).filter(ds.field("unit") == unit), TopRow)
+        else:
+            where = (ds.field("layer") == layer) & (ds.field("unit") == unit) & (ds.field("among") == among)
+            rows = iter(read_rows(self._tables["top"], TopRow, where))
+        return tuple(sorted(rows, key=lambda row: row.rank))
 
     def top_of_layer(self, layer: str) -> dict[int, tuple[TopRow, ...]]:
         """The strongest activations, among all images, of every unit of a layer; a unit may have none."""
         units = self.units(layer)
-        rows = read_rows(self._tables["top"], TopRow, (ds.field("layer") == layer) & _among(None))
-        ordered = sorted(rows, key=lambda row: (row.unit, row.rank))
+        ordered = sorted(rows_of(self._tops(layer), TopRow), key=lambda row: (row.unit, row.rank))
         found = {unit: tuple(group) for unit, group in groupby(ordered, key=lambda row: row.unit)}
         return {row.unit: found.get(row.unit, ()) for row in units}
+
+    def top_by_class(self, layer: str, unit: int) -> Mapping[str, tuple[TopRow, ...]]:
+        """The strongest activations of a unit among the images of each class, strongest first."""
+        self.unit(layer, unit)
+        where = (ds.field("layer") == layer) & (ds.field("unit") == unit) & ds.field("among").is_valid()
+        ordered = sorted(read_rows(self._tables["top"], TopRow, where), key=lambda row: (row.among or "", row.rank))
+        return {name: tuple(rows) for name, rows in groupby(ordered, key=lambda row: row.among or "")}
 
     def top_of_image(self, index: int) -> tuple[TopRow, ...]:
         """Where the image is among a unit's strongest: best ranks first, then from input to output."""
         self.image(index)
         depth = {row.layer: row.depth for row in self._layers}
-        rows = read_rows(self._tables["top"], TopRow, (ds.field("image") == index) & _among(None))
+        rows = read_rows(self._tables["top"], TopRow, (ds.field("image") == index) & ds.field("among").is_null())
         if unknown := {row.layer for row in rows} - set(depth):
             raise AtlasFormatError(
                 f"{self.path / 'top.parquet'}, column layer: {min(unknown)!r} is not in layers.parquet. "
@@ -217,6 +231,21 @@ class Atlas:
         except AtlasFormatError as error:
             raise AtlasFormatError(f"{self.path / 'peaks.parquet'}, layer {row.layer}: {error}") from error
 
+    def columns(self, table: str, *names: str) -> pa.Table:
+        """Some columns of a whole table, in the order of its files, without pictures and projections being read."""
+        kind = row_type_of(table)
+        with damage_named(self._tables[table], kind):
+            return self._tables[table].to_table(columns=list(names))
+
+    @cached_property
+    def _tops(self) -> Callable[[str], pa.Table]:
+        """The strongest activations among all images, layer by layer; those of the latest layers are kept."""
+        return lru_cache(maxsize=LAYERS)(self._tops_of)
+
+    def _tops_of(self, layer: str) -> pa.Table:
+        with damage_named(self._tables["top"], TopRow):
+            return self._tables["top"].to_table(filter=(ds.field("layer") == layer) & ds.field("among").is_null())
+
     def query(self, sql: str) -> pa.Table:
         """The answer to one SQL query over the tables, in DuckDB's dialect, with no access to anything else.
 
@@ -253,10 +282,6 @@ class Atlas:
         with damage_named(self._tables["pictures"], PictureRow):
             column = self._tables["pictures"].to_table(columns=["image"]).column("image")
         return tuple(sorted(set(column.to_pylist())))
-
-
-def _among(among: str | None) -> ds.Expression:
-    return ds.field("among").is_null() if among is None else ds.field("among") == among
 
 
 def decode_picture(row: PictureRow) -> NDArray[np.uint8]:

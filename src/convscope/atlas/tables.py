@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import Field, fields
+from functools import cache
 from itertools import islice
 from types import NoneType
 from typing import Any, get_args, get_type_hints
@@ -32,6 +33,7 @@ SPLIT = {"peaks": ("value",)}
 """Columns of floats stored byte by byte, so that signs and exponents, which are alike, are compressed together."""
 
 
+@cache
 def schema_of(row_type: type) -> pa.Schema:
     """The Arrow schema of a row type: types and documentation from its columns, nullable where ``| None``."""
     hints = get_type_hints(row_type)

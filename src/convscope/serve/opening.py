@@ -33,7 +33,7 @@ class Opened:
 def open_folders(folders: Sequence[Path], model: Model | None = None) -> Opened:
     """Open all folders; the pages of those that were made from ``model`` lead to live questions.
 
-    Raises AtlasError for a folder that cannot be shown, and AtlasMismatchError if the model has none of the atlases.
+    Each first page is made once. Raises AtlasError for a folder that cannot be shown, and AtlasMismatchError if the model has none of the atlases.
     """
     names = names_of(folder.resolve().name for folder in folders)
     places: dict[str, Place] = dict(zip(names, map(open_place, folders), strict=True))
@@ -43,8 +43,11 @@ def open_folders(folders: Sequence[Path], model: Model | None = None) -> Opened:
     wrong = [reason for reason in reasons.values() if reason is not None]
     if wrong and not asked:
         raise AtlasMismatchError(wrong[0])
-    live = {name: AtlasPlace(atlas, Asks(name)) for name, atlas in asked.items()}
-    return Opened(Shelf(places | live), asked, tuple(wrong))
+    places |= {name: AtlasPlace(atlas, Asks(name)) for name, atlas in asked.items()}
+    for place in places.values():
+        # So that damage is told at the start, and what all pages need is read before somebody waits for it.
+        place.answer(place.first)
+    return Opened(Shelf(places), asked, tuple(wrong))
 
 
 def _mismatch(atlas: Atlas, model: Model) -> str | None:

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from convscope.atlas.reader import Atlas
-from convscope.atlas.schema import LayerRow, TopRow
+from convscope.atlas.schema import LayerRow, TopRow, UnitRow
 from convscope.errors import AtlasFormatError
 from convscope.render import SHEETS, sheet_name
 from convscope.web.asks import Asks
@@ -22,14 +22,14 @@ from convscope.web.urls import SUFFIXES
 CLASSES = 12
 """No more classes than so many on a unit's page: those that drive it most."""
 
-LAYERS = 3
-"""Layers whose peaks are kept: 33 MB each for 4,096 units and a sample of 1,000 images."""
+LAYERS = 16
+"""Layers whose peaks are kept: 4 MB each for 512 units and a sample of 1,000 images."""
 
 _STRONGEST_CLASSES = """
 SELECT * EXCLUDE (best, place) FROM (
   SELECT *, dense_rank() OVER (PARTITION BY unit ORDER BY best DESC, among) AS place FROM (
     SELECT *, max(value) OVER (PARTITION BY unit, among) AS best FROM top
-    WHERE layer = {layer} AND among IS NOT NULL{unit}
+    WHERE layer = {layer} AND among IS NOT NULL
   )
 ) WHERE place <= {count} ORDER BY unit, place, rank
 """
@@ -81,7 +81,7 @@ class Catalogue:
     @cached_property
     def shots(self) -> Mapping[int, Shot]:
         """The stored pictures, by image."""
-        table = self.atlas.query("SELECT image, format, width, height FROM pictures ORDER BY image")
+        table = self.atlas.columns("pictures", "image", "format", "width", "height").sort_by("image")
         found = {row["image"]: Shot(row["format"], row["width"], row["height"]) for row in table.to_pylist()}
         for image, shot in found.items():
             if shot.encoding not in SUFFIXES:
@@ -93,8 +93,8 @@ class Catalogue:
     @cached_property
     def shown(self) -> tuple[int, ...]:
         """The images that have a page: they have a picture, or are among the strongest of some unit."""
-        table = self.atlas.query("SELECT DISTINCT image FROM top")
-        return tuple(sorted({*table.column("image").to_pylist(), *self.shots}))
+        images = self.atlas.columns("top", "image").column("image").unique()
+        return tuple(sorted({*images.to_pylist(), *self.shots}))
 
     @cached_property
     def images(self) -> frozenset[int]:
@@ -104,10 +104,10 @@ class Catalogue:
     @cached_property
     def projected(self) -> Mapping[tuple[str, int], frozenset[int]]:
         """Ranks of the activations that have projections, by layer and unit."""
-        table = self.atlas.query("SELECT DISTINCT layer, unit, rank FROM projections")
+        table = self.atlas.columns("projections", "layer", "unit", "rank")
         found = defaultdict(set)
-        for row in table.to_pylist():
-            found[row["layer"], row["unit"]].add(row["rank"])
+        for layer, unit, rank in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            found[layer, unit].add(rank)
         return {key: frozenset(ranks) for key, ranks in found.items()}
 
     @cached_property
@@ -137,14 +137,20 @@ class Catalogue:
     @cached_property
     def driven(self) -> frozenset[tuple[str, int]]:
         """Layer and unit of all units that have top activations."""
-        table = self.atlas.query("SELECT DISTINCT layer, unit FROM top WHERE among IS NULL")
-        return frozenset((row["layer"], row["unit"]) for row in table.to_pylist())
+        table = self.atlas.columns("top", "layer", "unit", "among")
+        overall = table.filter(table.column("among").is_null()).select(["layer", "unit"]).group_by(["layer", "unit"])
+        columns = (column.to_pylist() for column in overall.aggregate([]).columns)
+        return frozenset(zip(*columns, strict=True))
 
-    def classes_of_layer(self, layer: LayerRow, unit: int | None = None) -> Mapping[int, ByClass]:
-        """Per unit (or of one only), the strongest activations within the ``CLASSES`` classes that drive it most."""
+    def classes_of_unit(self, unit: UnitRow) -> ByClass:
+        """The strongest activations of a unit within the ``CLASSES`` classes that drive it most."""
+        found = self.atlas.top_by_class(unit.layer, unit.unit) if self.atlas.manifest.data.classes else {}
+        return tuple(sorted(found.items(), key=lambda each: (-each[1][0].value, each[0]))[:CLASSES])
+
+    def classes_of_layer(self, layer: LayerRow) -> Mapping[int, ByClass]:
+        """The same of every unit of a layer, all at once."""
         quoted = "'" + layer.layer.replace("'", "''") + "'"
-        one = "" if unit is None else f" AND unit = {unit:d}"
-        table = self.atlas.query(_STRONGEST_CLASSES.format(layer=quoted, count=CLASSES, unit=one))
+        table = self.atlas.query(_STRONGEST_CLASSES.format(layer=quoted, count=CLASSES))
         rows = [TopRow(**row) for row in table.to_pylist()]
         grouped = {
             unit: tuple((among or "", tuple(tops)) for among, tops in groupby(group, key=lambda row: row.among))

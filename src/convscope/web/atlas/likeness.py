@@ -58,7 +58,7 @@ def most_alike(layer: NDArray[np.float32], unit: int) -> tuple[Alike, ...]:
     Only correlations above ``by_chance`` count; a unit that is dead or constant has none.
     """
     first = unit - unit % BLOCK
-    return _of_block(layer, first)[unit - first]
+    return () if layer.shape[1] < LEAST else _strongest(_table(layer, first)[unit - first], by_chance(*layer.shape))
 
 
 def all_most_alike(layer: NDArray[np.float32]) -> tuple[tuple[Alike, ...], ...]:
@@ -67,14 +67,19 @@ def all_most_alike(layer: NDArray[np.float32]) -> tuple[tuple[Alike, ...], ...]:
 
 
 def _of_block(layer: NDArray[np.float32], first: int) -> Sequence[tuple[Alike, ...]]:
-    block = layer[first : first + BLOCK]
     if layer.shape[1] < LEAST:
-        return [()] * len(block)
+        return [()] * len(layer[first : first + BLOCK])
+    least = by_chance(*layer.shape)
+    return [_strongest(row, least) for row in _table(layer, first)]
+
+
+def _table(layer: NDArray[np.float32], first: int) -> NDArray[np.float32]:
+    """Correlations of a block of units with all: always of whole blocks, because others would be rounded otherwise."""
+    block = layer[first : first + BLOCK]
     table = (block @ layer.T).round(4)
     rows = np.arange(len(block))
     table[rows, first + rows] = 0  # a unit is no likeness of itself
-    least = by_chance(*layer.shape)
-    return [_strongest(row, least) for row in table]
+    return table
 
 
 def _strongest(row: NDArray[np.float32], least: float) -> tuple[Alike, ...]:

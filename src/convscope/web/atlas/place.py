@@ -122,11 +122,10 @@ def _unit_page(place: AtlasPlace, found: re.Match[str]) -> Page | None:
     row = _unit(place, found)
     if row is None:
         return None
-    classes = place.catalogue.classes_of_layer(place.atlas.layer(row.layer), row.unit)
     tops, layer = place.atlas.top(row.layer, row.unit), place.catalogue.peaks(row.layer)
     alike = most_alike(layer.standard, row.unit) if layer else ()
     peaks = unit_peaks(place.catalogue, row, tops, layer, alike) if layer else None
-    return unit_page(place.catalogue, row, tops, classes[row.unit], peaks)
+    return unit_page(place.catalogue, row, tops, place.catalogue.classes_of_unit(row), peaks)
 
 
 def _images_page(place: AtlasPlace, found: re.Match[str]) -> Page | None:
@@ -149,7 +148,8 @@ def _sprites(place: AtlasPlace, found: re.Match[str]) -> UnitSprites | None:
     row = _unit(place, found)
     if row is None:
         return None
-    tops, projections = place.atlas.top(row.layer, row.unit), place.atlas.projections(row.layer, row.unit)
+    tops, made = place.atlas.top(row.layer, row.unit), (row.layer, row.unit) in place.catalogue.projected
+    projections = place.atlas.projections(row.layer, row.unit) if made else ()
     return paint_unit(place.atlas.layer(row.layer), place.catalogue.size, tops, projections, place.patches)
 
 
