@@ -16,10 +16,11 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from starlette.testclient import TestClient
 
+from convscope.display import display_scale, to_picture
 from convscope.probes.occlusion.grid import make_grid
 from convscope.probes.occlusion.occlude import occlude
 from convscope.serve.live.context import Context
-from convscope.serve.live.occlusion import passes
+from convscope.serve.live.occlusion import FEW, passes
 from tests.serve.asked import CLASSIFIER
 from tests.serve.conftest import OWN
 from tests.web.conftest import SIZES
@@ -36,7 +37,8 @@ def events(asked: TestClient, **question: object) -> list[dict[str, Any]]:
 def grids(told: list[dict[str, Any]], name: str) -> Any:
     """The values of all events in the order of places; every place is told exactly once."""
     shape = len(told[0]["begun"]["rows"]), len(told[0]["begun"]["columns"])
-    pairs = [pair for event in told[1:-1] for pair in zip(event["found"]["places"], event["found"][name], strict=True)]
+    found = [event["found"] for event in told if "found" in event]
+    pairs = [pair for event in found for pair in zip(event["places"], event[name], strict=True)]
     assert sorted(place for place, _ in pairs) == list(range(shape[0] * shape[1]))
     return np.array([value for _, value in sorted(pairs)]).reshape(shape)
 
@@ -52,6 +54,7 @@ def test_every_place_comes_once_and_the_corners_first(rows: int, columns: int) -
     found = list(passes(grid))
     assert sorted(place for part in found for place in part) == list(range(rows * columns))
     assert found[0][0] == 0
+    assert all(len(part) <= FEW * 2**number for number, part in enumerate(found))
     assert all(found)
 
 
@@ -72,6 +75,12 @@ def test_what_is_told_of_an_uploaded_image_is_what_occlude_finds(context: Contex
     assert found.labels is not None
     np.testing.assert_array_equal(grids(told, "label"), found.labels.index)
     assert begun["layers"][0]["address"] == f"{found.layers[0].layer}:{found.layers[0].unit}"
+    (projected,) = [event["projected"] for event in told if "projected" in event]
+    assert list(told[1]) == ["found"]  # values come before what takes as long as the image itself
+    (response,) = found.layers
+    assert response.projection is not None
+    shown = to_picture(response.projection, display_scale([response.projection]))
+    np.testing.assert_array_equal(pixels_of(projected[0]), shown)
     assert told[-1]["finished"]["seconds"] >= 0
 
 

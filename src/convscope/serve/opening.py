@@ -33,7 +33,8 @@ class Opened:
 def open_folders(folders: Sequence[Path], model: Model | None = None) -> Opened:
     """Open all folders; the pages of those that were made from ``model`` lead to live questions.
 
-    Each first page is made once. Raises AtlasError for a folder that cannot be shown, and AtlasMismatchError if the model has none of the atlases.
+    Each first page is made once. Raises AtlasError for a folder that cannot be shown, and AtlasMismatchError if the
+    model has none of the atlases.
     """
     names = names_of(folder.resolve().name for folder in folders)
     places: dict[str, Place] = dict(zip(names, map(open_place, folders), strict=True))

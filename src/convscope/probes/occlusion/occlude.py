@@ -157,12 +157,19 @@ class Begun:
     """All that is known before the first occluder: the grid, the fill as a picture, each layer's strongest map."""
 
     seen: Watched
+    chosen: tuple[Layer, ...]
     grid: Grid
     fill: Picture
     responses: tuple[LayerResponse, ...]
-    """Their sums are still empty."""
+    """Their sums and projections are still empty."""
     experiment: Experiment
     notes: tuple[str, ...]
+
+    def projected(self) -> tuple[LayerResponse, ...]:
+        """The responses with their projections, which take about as long as the pass over the image."""
+        return tuple(
+            _projected(self.seen, layer, each) for layer, each in zip(self.chosen, self.responses, strict=True)
+        )
 
 
 def begin(
@@ -191,7 +198,7 @@ def _begin(model: Model, picture: Picture, asked: _Settings) -> Begun:
     responses, notes = _responses(seen, chosen, asked.method)
     maps = tuple((layer.node, response.unit) for layer, response in zip(chosen, responses, strict=True))
     experiment = Experiment(seen.graph, seen.image, occluders, seen.reading, maps)
-    return Begun(seen, grid, fill, tuple(responses), experiment, (*model.notes, *notes))
+    return Begun(seen, chosen, grid, fill, tuple(responses), experiment, (*model.notes, *notes))
 
 
 def _occlude(model: Model, picture: Picture, asked: _Settings, report: Progress) -> OcclusionMap:
@@ -208,7 +215,7 @@ def _occlude(model: Model, picture: Picture, asked: _Settings, report: Progress)
         target_grid=grids[TARGET],
         outputs=seen.reading.outputs,
         labels=Labels(grids[LABEL], grids[LABEL_PROBABILITY]) if LABEL in grids else None,
-        layers=tuple(replace(response, sums=grids[sums_of(n)]) for n, response in enumerate(begun.responses)),
+        layers=tuple(replace(response, sums=grids[sums_of(n)]) for n, response in enumerate(begun.projected())),
         exact=exact,
         error=error,
         notes=(*begun.notes, *_remarks(seen, grid, error)),
@@ -236,13 +243,12 @@ def _measure(
 
 
 def _responses(seen: Watched, chosen: Sequence[Layer], method: str) -> tuple[list[LayerResponse], tuple[str, ...]]:
-    """Each layer's strongest map without an occluder, and its projection; the sums are filled in later."""
+    """Each layer's strongest map without an occluder; the sums and the projection are filled in later."""
     responses, notes = [], []
     for layer in chosen:
         value = seen.recorded.values[layer.node]
         unit, (y, x) = strongest_map(value, layer)
         covered = coverage(seen.graph, [layer.node], method)
-        projection = None
         if bool((value[0, unit] < 0).any()):
             notes.append(
                 f"the map {layer.address}:{unit} has negative values, which count in its sums: it is not rectified"
@@ -250,8 +256,6 @@ def _responses(seen: Watched, chosen: Sequence[Layer], method: str) -> tuple[lis
         if covered.refused:
             use = covered.refused[0]
             notes.append(f"no projection of {layer.address}: {use.op} at {use.address} has no rule ({use.reason})")
-        else:
-            (projection,) = project_units(seen.recorded, layer, [(unit, y, x)], Way(covered.method))
         responses.append(
             LayerResponse(
                 layer=layer.address,
@@ -261,11 +265,18 @@ def _responses(seen: Watched, chosen: Sequence[Layer], method: str) -> tuple[lis
                 window=window_of(layer, y, x, seen.view.shape[:2]),
                 unoccluded=float(value[0, unit].sum()),
                 sums=np.zeros((0, 0), np.float32),
-                method=None if projection is None else covered.method,
-                projection=projection,
+                method=None if covered.refused else covered.method,
+                projection=None,
             )
         )
     return responses, tuple(notes)
+
+
+def _projected(seen: Watched, layer: Layer, response: LayerResponse) -> LayerResponse:
+    if response.method is None:
+        return response
+    (projection,) = project_units(seen.recorded, layer, [(response.unit, *response.position)], Way(response.method))
+    return replace(response, projection=projection)
 
 
 def chosen_layers(graph: OpGraph, addresses: Sequence[str] | None) -> tuple[Layer, ...]:

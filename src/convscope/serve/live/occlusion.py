@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PLACES = 20_000
 """More are refused: nobody waits for them, and no screen shows them."""
+FEW = 4
+"""Places before the first values are told; then twice as many, and so on."""
 COARSE = (4, 2, 1)
 """Every so many places in both directions, one pass after another."""
 LINES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": {"schema": {"type": "object"}}}}}
@@ -66,9 +68,11 @@ def _occluded(context: Context, question: Question, tell: Tell) -> None:
         device=context.device,
     )
     tell({"begun": _begun(begun, question)})
-    for places in passes(begun.grid):
+    for number, places in enumerate(passes(begun.grid)):
         for step in begun.experiment.steps(places):
             tell({"found": {"places": list(step.places), **_columns(step.values)}})
+        if number == 0:
+            tell({"projected": [_projected(response) for response in begun.projected()]})
     tell({"finished": {"seconds": round(time.perf_counter() - started, 2)}})
 
 
@@ -84,15 +88,20 @@ def _check_places(height: int, width: int, question: Question) -> None:
 
 
 def passes(grid: Grid) -> Iterator[list[int]]:
-    """All places, each once: coarse first, so that the whole map is soon there, then those between."""
+    """All places, each once: coarse first, so that the whole map is soon there, then those between.
+
+    The first places come a few at a time, more and more, so that the first values are there after a moment.
+    """
     rows, columns = grid.shape
     done: set[int] = set()
+    few = FEW
     for step in COARSE:
         places = [row * columns + column for row in range(0, rows, step) for column in range(0, columns, step)]
         left = [place for place in places if place not in done]
         done.update(left)
-        if left:
-            yield left
+        while left:
+            yield left[:few]
+            left, few = left[few:], 2 * few
 
 
 def _begun(begun: Begun, question: Question) -> Mapping[str, Any]:
@@ -127,19 +136,21 @@ def _predictions(begun: Begun) -> list[dict[str, Any]]:
 
 
 def _layer(response: LayerResponse) -> dict[str, Any]:
-    from convscope.display import display_scale, to_picture
-    from convscope.serve.live.pictures import data_url
-
-    found = response.projection
-    shown = None if found is None else data_url(to_picture(found, display_scale([found])))
     return {
         "address": f"{response.layer}:{response.unit}",
         "peak": short(response.peak),
         "unoccluded": short(response.unoccluded),
         "window": response.window,
         "method": response.method,
-        "projection": shown,
     }
+
+
+def _projected(response: LayerResponse) -> str | None:
+    from convscope.display import display_scale, to_picture
+    from convscope.serve.live.pictures import data_url
+
+    found = response.projection
+    return None if found is None else data_url(to_picture(found, display_scale([found])))
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -24,11 +24,10 @@ function edges(places, patch) {
 async function begin(told) {
   const layer = told.layers[0];
   const count = told.rows.length * told.columns.length;
-  const [view, fill, projection] = await Promise.all(
-    [told.view, told.fill, layer.projection].map((address) => address && pictureOf(address)));
+  const [view, fill] = await Promise.all([told.view, told.fill].map(pictureOf));
   const numbers = () => new Array(count).fill(null);
   return {
-    ...told, layer, count, done: 0, view, fill, projection, place: null, follows: true,
+    ...told, layer, count, done: 0, view, fill, place: null, follows: true,
     down: edges(told.rows, told.patch[0]), across: edges(told.columns, told.patch[1]),
     values: { target: numbers(), sums: numbers(), label: numbers(), label_probability: numbers() },
     tell: clock(count),
@@ -169,9 +168,8 @@ function introduce() {
   const how = now.layer.method;
   by("projection-title").textContent = `projection of ${now.layer.address}${how ? ` (${how})` : ""}`;
   const [top, left, bottom, right] = now.layer.window;
-  by("projection-remark").textContent = now.projection
+  by("projection-remark").textContent = how
     ? `peak ${short(now.layer.peak)}; it sees rows ${top}\u2013${bottom - 1}, columns ${left}\u2013${right - 1}` : "no rule projects this layer";
-  if (now.projection) canvasOf("projection").getContext("2d").drawImage(now.projection, 0, 0);
   canvasOf("projection").setAttribute("aria-label", by("projection-title").textContent);
   const list = document.createElement("ol");
   list.className = "predictions";
@@ -190,6 +188,10 @@ function introduce() {
   by("command").textContent = command();
   for (const button of document.querySelectorAll("[data-save]")) button.hidden = false;
   by("table").hidden = false;
+}
+
+async function project([address]) {
+  if (address) canvasOf("projection").getContext("2d").drawImage(await pictureOf(address), 0, 0);
 }
 
 const quoted = (text) => (/^[\w.\/:#-]+$/.test(text) && !text.startsWith("#") ? text : `'${text.replaceAll("'", "'\\''")}'`);
@@ -234,6 +236,7 @@ async function run(source, signal) {
   await ask("occlude", question, (event) => {
     if (event.waiting) by("told").textContent = `waiting: ${event.waiting} before this`;
     if (event.begun) ready = begin(event.begun).then((made) => { now = made; introduce(); flush(); });
+    if (event.projected) ready = ready.then(() => project(event.projected));
     if (event.found) { events.push(event.found); ready.then(flush); }
     if (event.finished) ready = ready.then(() => { flush(); paintAll(); finish(event.finished); });
   }, signal);
