@@ -12,7 +12,7 @@ from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.pipeline.trust_rows import trust_rows
 from convscope.probes.trust.measure import Settings, measure
-from convscope.probes.trust.views import spread_views
+from convscope.probes.views import spread_views
 
 UNITS, STEPS = 3, 1
 """What an atlas is tested with: all its layers, so with less of each than where a few layers are asked for."""

@@ -20,7 +20,7 @@ from convscope.pipeline.trust_rows import CascadeRow, cascade_rows, trust_rows
 from convscope.probes.outputs import check_eval
 from convscope.probes.trust.measure import ALL, Settings, layers_to_test, measure
 from convscope.probes.trust.result import Trust
-from convscope.probes.trust.views import Views, spread_views
+from convscope.probes.views import Views, spread_views
 
 FACTS = "trust.json"
 """Written last: a folder that has it is whole."""

@@ -30,7 +30,7 @@ from convscope.probes.trust.result import CascadeStep, LayerTrust, Likeness, Tru
 from convscope.probes.trust.similarity import Similarity
 from convscope.probes.trust.spots import find_spots
 from convscope.probes.trust.verdicts import TESTS, WEIGHT
-from convscope.probes.trust.views import Views, spread_views
+from convscope.probes.views import Views, spread_views
 from convscope.rules.coverage import coverage
 from convscope.rules.projection import METHODS
 

@@ -9,7 +9,7 @@ import pytest
 
 from convscope.errors import ImageSetError
 from convscope.images import ImageSet
-from convscope.probes.trust.views import spread_views
+from convscope.probes.views import spread_views
 from tests.engine.make import feeding, image_set, pictures
 from tests.images.make import encoded
 

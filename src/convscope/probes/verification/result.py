@@ -1,0 +1,80 @@
+"""What a self-test found: by layer and comparison, the largest difference between two ways to the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+OUTPUT = "output"
+"""Stands for the network's result where a layer is named."""
+
+CHECKS: Mapping[str, tuple[str, float]] = {
+    "graph": ("the exported graph gives what the network's own modules give", 1e-3),
+    "deconvnet": ("DeconvNet projections are those of autograd with rewritten rectifiers", 1e-3),
+    "guided_backprop": ("guided backprop projections are those of autograd with rewritten rectifiers", 1e-3),
+    "gradient": ("gradient projections are those of autograd", 1e-3),
+    "windows": ("projections on windows are those on whole maps", 1e-3),
+    "occlusion": ("answers for an occluder on windows are those of the network on whole occluded images", 1e-3),
+}
+"""What is compared, and the largest difference that passes, in parts of the largest value of the reference.
+
+Rounding of float32 adds up over the ops on the way. A wrong rule, border or switch gives differences near 1.
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison at one layer.
+
+    ``difference``: the largest absolute difference in parts of the reference's largest absolute value, NaN if either is
+    not finite.
+    """
+
+    layer: str
+    check: str
+    image: str
+    difference: float
+    units: tuple[int, ...] = ()
+    """The units that were carried down, where units were."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the difference is one of rounding."""
+        return self.difference <= CHECKS[self.check][1]
+
+
+@dataclass(frozen=True)
+class Untested:
+    """A comparison that could not be made, and why."""
+
+    layer: str
+    check: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All comparisons, from input to output; ``seconds`` that they took."""
+
+    checks: tuple[Check, ...]
+    untested: tuple[Untested, ...]
+    images: tuple[str, ...]
+    notes: tuple[str, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether all comparisons passed, and there was one at all."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Addresses of the layers that were looked at, the network's result last."""
+        named = dict.fromkeys(each.layer for each in (*self.checks, *self.untested) if each.layer != OUTPUT)
+        return (*named, OUTPUT)
+
+    def of(self, layer: str, check: str) -> Check | None:
+        """The comparison of one kind at a layer, the worst if there are several; None if there is none."""
+        found = [each for each in self.checks if (each.layer, each.check) == (layer, check)]
+        failed = [each for each in found if not each.passed]
+        return max(failed or found, key=lambda each: each.difference, default=None)
