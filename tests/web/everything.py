@@ -1,0 +1,86 @@
+"""One of each that convscope shows, of one small network: an atlas, its evolution, a comparison, runs and reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import save_file
+
+from convscope.atlas.reader import Atlas
+from convscope.images import ImageSet
+from convscope.models import Model
+from convscope.pipeline.build import Ask, build_atlas
+from convscope.probes.evolution.checkpoint import file_checkpoints
+from convscope.probes.evolution.evolve import evolve_series
+from convscope.probes.evolution.series import examine
+from convscope.probes.evolution.study import Settings
+from convscope.web.comparison.export import export_comparison
+from tests.docs.tiny import UNITS
+from tests.serve.asked import CLASSIFIER, classifier
+from tests.web.make_evolution import write_shown
+from tests.web.test_results import write_ablation, write_experiment, write_run
+
+LAYERS = ("features.0", "features.14")
+SIDE = 96
+EPOCHS = (0, 1, 2, 5, 10)
+SHAPES = ("disc", "ring", "stripes", "checks")
+
+
+def write_everything(folder: Path) -> list[Path]:
+    """Folders as the commands write them; the atlas is of ``CLASSIFIER``, which the evolution ends with."""
+    images = ImageSet.open(draw_pictures(folder / "pictures"))
+    early = classifier(3)
+    ask = Ask(layers=LAYERS, trust=False, per_class=2)
+    build_atlas(CLASSIFIER, images, folder / "atlas", ask, workers=1)
+    build_atlas(early, images, folder / "early", ask, workers=1)
+    files = list(write_weights(folder, early))
+    checkpoints = file_checkpoints("python:tests.docs.tiny:classify", files)
+    series = examine(checkpoints, LAYERS, UNITS, ("auto", "sum"), "cpu")
+    found = evolve_series(series, images, Settings(UNITS, top=5, workers=1))
+    write_shown(folder / "evolution", found, series.digests)
+    export_comparison((Atlas.open(folder / "early"), Atlas.open(folder / "atlas")), folder / "comparison")
+    write_run(folder / "run", epochs=3)
+    write_ablation(folder / "ablation")
+    write_experiment(folder / "report", "occlusion.json")
+    return [folder / name for name in ("atlas", "evolution", "comparison", "run", "ablation", "report")]
+
+
+def write_weights(folder: Path, early: Model) -> Iterator[Path]:
+    """From one network to the other in steps that become smaller, as training does."""
+    ends = [model.module.state_dict() for model in (early, CLASSIFIER)]
+    for epoch in EPOCHS:
+        part = math.log1p(epoch) / math.log1p(EPOCHS[-1])
+        file = folder / f"epoch-{epoch:04d}.safetensors"
+        save_file({name: torch.lerp(values, ends[1][name], part) for name, values in ends[0].items()}, file)
+        yield file
+
+
+def draw_pictures(folder: Path) -> Path:
+    """Six pictures of each shape, in colours and sizes that follow from the number."""
+    for kind in SHAPES:
+        (folder / kind).mkdir(parents=True)
+        for number in range(6):
+            Image.fromarray(shape(kind, number)).save(folder / kind / f"{number}.png")
+    return folder
+
+
+def shape(kind: str, number: int) -> NDArray[np.uint8]:
+    """A shape before a shaded background."""
+    random = np.random.default_rng([SHAPES.index(kind), number])
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE - random.uniform(0.35, 0.65, (2, 1, 1))
+    radius, turned = np.hypot(x, y), x * math.cos(number) + y * math.sin(number)
+    inside = {
+        "disc": radius < 0.3,
+        "ring": np.abs(radius - 0.28) < 0.07,
+        "stripes": np.sin(turned * (20 + 8 * number)) > 0,
+        "checks": np.sin(x * (18 + 6 * number)) * np.sin(y * (18 + 6 * number)) > 0,
+    }[kind]
+    ink, paper = random.uniform(0, 255, (2, 3))
+    shaded = np.where(inside[..., None], ink, paper) * (1 - 0.5 * (y + 0.5))[..., None]
+    return (shaded + random.normal(0, 6, shaded.shape)).clip(0, 255).astype(np.uint8)
