@@ -10,25 +10,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import save_file
 
 from convscope.atlas.reader import Atlas
 from convscope.images import ImageSet
-from convscope.models import Model
+from convscope.models import Model, load_model
 from convscope.pipeline.build import Ask, build_atlas
-from convscope.probes.evolution.checkpoint import file_checkpoints
+from convscope.probes.evolution.checkpoint import Checkpoint
 from convscope.probes.evolution.evolve import evolve_series
 from convscope.probes.evolution.series import examine
 from convscope.probes.evolution.study import Settings
 from convscope.web.comparison.export import export_comparison
-from tests.docs.tiny import UNITS
+from tests.docs.tiny import classify
 from tests.serve.asked import CLASSIFIER, classifier
 from tests.web.make_evolution import write_shown
 from tests.web.test_results import write_ablation, write_experiment, write_run
 
 LAYERS = ("features.0", "features.14")
 SIDE = 96
-EPOCHS = (0, 1, 2, 5, 10)
+EPOCHS = (0, 1, 3, 10)
+DRAWN = tuple(f"{layer}:{unit}" for layer in LAYERS for unit in range(6))
+"""Units that the evolution has pictures of."""
 SHAPES = ("disc", "ring", "stripes", "checks")
 
 
@@ -39,10 +40,8 @@ def write_everything(folder: Path) -> list[Path]:
     ask = Ask(layers=LAYERS, trust=False, per_class=2)
     build_atlas(CLASSIFIER, images, folder / "atlas", ask, workers=1)
     build_atlas(early, images, folder / "early", ask, workers=1)
-    files = list(write_weights(folder, early))
-    checkpoints = file_checkpoints("python:tests.docs.tiny:classify", files)
-    series = examine(checkpoints, LAYERS, UNITS, ("auto", "sum"), "cpu")
-    found = evolve_series(series, images, Settings(UNITS, top=5, workers=1))
+    series = examine(list(checkpoints(early)), LAYERS, DRAWN, ("auto", "sum"), "cpu")
+    found = evolve_series(series, images, Settings(DRAWN, top=5, workers=1))
     write_shown(folder / "evolution", found, series.digests)
     export_comparison((Atlas.open(folder / "early"), Atlas.open(folder / "atlas")), folder / "comparison")
     write_run(folder / "run", epochs=3)
@@ -51,21 +50,24 @@ def write_everything(folder: Path) -> list[Path]:
     return [folder / name for name in ("atlas", "evolution", "comparison", "run", "ablation", "report")]
 
 
-def write_weights(folder: Path, early: Model) -> Iterator[Path]:
-    """From one network to the other in steps that become smaller, as training does."""
+def checkpoints(early: Model) -> Iterator[Checkpoint]:
+    """From one network to ``CLASSIFIER`` in steps that become smaller, as training does."""
     ends = [model.module.state_dict() for model in (early, CLASSIFIER)]
-    for epoch in EPOCHS:
+    between = {}
+    for epoch in EPOCHS[1:-1]:
         part = math.log1p(epoch) / math.log1p(EPOCHS[-1])
-        file = folder / f"epoch-{epoch:04d}.safetensors"
-        save_file({name: torch.lerp(values, ends[1][name], part) for name, values in ends[0].items()}, file)
-        yield file
+        network = classify()
+        network.load_state_dict({name: torch.lerp(values, ends[1][name], part) for name, values in ends[0].items()})
+        between[epoch] = load_model(network, classes=CLASSIFIER.classes)
+    models = {EPOCHS[0]: early} | between | {EPOCHS[-1]: CLASSIFIER}
+    return (Checkpoint(f"epoch {epoch}", epoch, model) for epoch, model in models.items())
 
 
 def draw_pictures(folder: Path) -> Path:
-    """Six pictures of each shape, in colours and sizes that follow from the number."""
+    """Five pictures of each shape, in colours and sizes that follow from the number."""
     for kind in SHAPES:
         (folder / kind).mkdir(parents=True)
-        for number in range(6):
+        for number in range(5):
             Image.fromarray(shape(kind, number)).save(folder / kind / f"{number}.png")
     return folder
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from convscope.serve.jobs import Jobs
 from convscope.serve.live.context import Context
@@ -78,7 +78,7 @@ PAGES: Mapping[str, Kind] = {
     "images": Kind("at/atlas/images/list-0.html"),
     "occlusion": Kind("live/occlusion.html?at=atlas&image=1&patch=8&stride=2", _told("places in")),
     "invariance": Kind("live/invariance.html?at=atlas&image=1&transform=rotate", _told("values in")),
-    "correspondence": Kind("live/correspondence.html?at=atlas&image=6", _compared),
+    "correspondence": Kind("live/correspondence.html?at=atlas&image=5", _compared),
     "evolution": Kind("at/evolution/index.html"),
     "evolution-layer": Kind("at/evolution/layers/features.14.html"),
     "evolution-unit": Kind("at/evolution/strips/features.14/1.html"),
@@ -107,6 +107,13 @@ def test_a_page_is_whole_and_can_be_used_by_all(served: str, visit: Visit, name:
         assert page.evaluate("document.scrollingElement.scrollWidth") <= width
         assert page.evaluate("[...document.images].every((image) => image.hasAttribute('width'))")
         assert serious(page) == []
+
+
+def test_the_check_bites(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content("<html lang=en><title>t</title><main><img src='data:,'><p style='color:#ccc'>pale</p></main>")
+    assert {found.split(":")[0] for found in serious(page)} >= {"image-alt", "color-contrast"}
+    page.close()
 
 
 def loaded(page: Page) -> None:
