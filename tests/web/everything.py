@@ -85,4 +85,4 @@ def shape(kind: str, number: int) -> NDArray[np.uint8]:
     }[kind]
     ink, paper = random.uniform(0, 255, (2, 3))
     shaded = np.where(inside[..., None], ink, paper) * (1 - 0.5 * (y + 0.5))[..., None]
-    return (shaded + random.normal(0, 6, shaded.shape)).clip(0, 255).astype(np.uint8)
+    return np.asarray((shaded + random.normal(0, 6, shaded.shape)).clip(0, 255), np.uint8)
