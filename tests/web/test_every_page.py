@@ -18,6 +18,16 @@ from convscope.serve.jobs import Jobs
 from convscope.serve.live.context import Context
 from convscope.serve.opening import open_folders
 from convscope.serve.uploads import Bounds, Uploads
+from convscope.web.atlas.pages import ImagePage, ImagesPage, IndexPage, LayerPage, UnitPage
+from convscope.web.comparison.pages import ComparedLayerPage, ComparisonPage
+from convscope.web.evolution.pages import EvolutionLayerPage, EvolutionPage, EvolutionStripPage
+from convscope.web.html import TEMPLATES
+from convscope.web.live import CorrespondencePage, InvariancePage, OcclusionPage
+from convscope.web.problem import ProblemPage
+from convscope.web.results.ablation import AblationPage
+from convscope.web.results.experiment import ExperimentPage
+from convscope.web.results.run import RunPage
+from convscope.web.shelf.page import ShelfPage
 from tests.serve.asked import CLASSIFIER
 from tests.serve.conftest import serving_places
 from tests.web.conftest import SIZES, Visit, serious
@@ -65,28 +75,29 @@ def _compared(page: Page) -> None:
 class Kind:
     """A kind of page: where one is, and what makes it whole."""
 
+    page: type
     address: str
     fill: Callable[[Page], None] = lambda page: None
 
 
 PAGES: Mapping[str, Kind] = {
-    "shelf": Kind("index.html"),
-    "index": Kind("at/atlas/index.html"),
-    "layer": Kind("at/atlas/layers/features.14.html"),
-    "unit": Kind("at/atlas/units/features.14/1.html"),
-    "image": Kind("at/atlas/images/3.html", _predicted),
-    "images": Kind("at/atlas/images/list-0.html"),
-    "occlusion": Kind("live/occlusion.html?at=atlas&image=1&patch=8&stride=2", _told("places in")),
-    "invariance": Kind("live/invariance.html?at=atlas&image=1&transform=rotate", _told("values in")),
-    "correspondence": Kind("live/correspondence.html?at=atlas&image=5", _compared),
-    "evolution": Kind("at/evolution/index.html"),
-    "evolution-layer": Kind("at/evolution/layers/features.14.html"),
-    "evolution-unit": Kind("at/evolution/strips/features.14/1.html"),
-    "comparison": Kind("at/comparison/index.html"),
-    "comparison-layer": Kind("at/comparison/layers/features.14.html"),
-    "run": Kind("at/run/index.html"),
-    "ablation": Kind("at/ablation/index.html"),
-    "report": Kind("at/report/index.html"),
+    "shelf": Kind(ShelfPage, "index.html"),
+    "index": Kind(IndexPage, "at/atlas/index.html"),
+    "layer": Kind(LayerPage, "at/atlas/layers/features.14.html"),
+    "unit": Kind(UnitPage, "at/atlas/units/features.14/1.html"),
+    "image": Kind(ImagePage, "at/atlas/images/3.html", _predicted),
+    "images": Kind(ImagesPage, "at/atlas/images/list-0.html"),
+    "occlusion": Kind(OcclusionPage, "live/occlusion.html?at=atlas&image=1&patch=8&stride=2", _told("places in")),
+    "invariance": Kind(InvariancePage, "live/invariance.html?at=atlas&image=1&transform=rotate", _told("values in")),
+    "correspondence": Kind(CorrespondencePage, "live/correspondence.html?at=atlas&image=5", _compared),
+    "evolution": Kind(EvolutionPage, "at/evolution/index.html"),
+    "evolution-layer": Kind(EvolutionLayerPage, "at/evolution/layers/features.14.html"),
+    "evolution-unit": Kind(EvolutionStripPage, "at/evolution/strips/features.14/1.html"),
+    "comparison": Kind(ComparisonPage, "at/comparison/index.html"),
+    "comparison-layer": Kind(ComparedLayerPage, "at/comparison/layers/features.14.html"),
+    "run": Kind(RunPage, "at/run/index.html"),
+    "ablation": Kind(AblationPage, "at/ablation/index.html"),
+    "report": Kind(ExperimentPage, "at/report/index.html"),
 }
 
 
@@ -107,6 +118,17 @@ def test_a_page_is_whole_and_can_be_used_by_all(served: str, visit: Visit, name:
         assert page.evaluate("document.scrollingElement.scrollWidth") <= width
         assert page.evaluate("[...document.images].every((image) => image.hasAttribute('width'))")
         assert serious(page) == []
+
+
+def test_no_kind_of_page_is_left_out(served: str, visit: Visit) -> None:
+    assert {kind.page for kind in PAGES.values()} == set(TEMPLATES) - {ProblemPage}
+    visit.own = (served, "data:")
+    visit.page.goto(f"{served}/at/atlas/nothing.html")
+    expect(visit.page.locator("h1")).to_have_text("There is nothing here")
+    keep(visit.page, "problem")
+    assert serious(visit.page) == []
+    assert all("404" in complaint for complaint in visit.complaints)
+    visit.complaints.clear()
 
 
 def test_the_check_bites(browser: Browser) -> None:
