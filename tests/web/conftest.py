@@ -62,6 +62,8 @@ class Visit:
     page: Page
     complaints: list[str]
     requests: list[str]
+    own: tuple[str, ...] = ("file://", "data:,")
+    """What addresses may begin with."""
 
 
 def complain(visit: Visit, request: Request) -> None:
@@ -81,7 +83,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
     yield found
     page.close()
     assert found.complaints == []
-    assert all(url.startswith(("file://", "data:,")) for url in found.requests), found.requests
+    assert all(url.startswith(found.own) for url in found.requests), found.requests
 
 
 def serious(page: Page) -> list[str]:
