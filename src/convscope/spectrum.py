@@ -23,8 +23,6 @@ LOW, HIGH = 1 / 8, 1 / 4
 BANDS = ("low", "mid", "high")
 SIDE = 128
 """Points of a transform along an axis, at least: what is smaller is surrounded by zeros, so that no ring is empty."""
-FLAT = 1e-6
-"""Deviations from the mean up to this part of the largest value are rounding, not a pattern."""
 
 
 def ring_frequencies() -> Power:
@@ -47,24 +45,3 @@ def radial_shares(power: Power) -> Power:
 def band_shares(radial: Power) -> Power:
     """The shares of the rings, (…, rings), added up to those of the bands, (…, 3): low, mid, high."""
     return np.asarray(np.add.reduceat(radial, [0, round(LOW / RING), round(HIGH / RING)], axis=-1))
-
-
-def picture_spectrum(pixels: NDArray[np.floating] | NDArray[np.uint8]) -> Power | None:
-    """The shares of the power of a picture, (rows, columns, channels), in each ring; None if it shows no pattern.
-
-    Each channel is tapered to its borders (Hann), which would otherwise add fine frequencies, after its mean under that
-    taper is taken away; the channels' powers are added.
-    """
-    height, width, _ = pixels.shape
-    taper = (_taper(height)[:, None] * _taper(width))[:, :, None]
-    values = pixels.astype(np.float64)
-    centred = values - (values * taper).sum((0, 1)) / taper.sum()
-    if np.abs(centred).max() <= FLAT * np.abs(values).max():
-        return None
-    size = max(SIDE, height), max(SIDE, width)
-    return radial_shares((np.abs(np.fft.fft2(centred * taper, size, axes=(0, 1))) ** 2).sum(2))
-
-
-def _taper(length: int) -> Power:
-    """A Hann window without its two zeros, so that of a few pixels none is lost."""
-    return np.hanning(length + 2)[1:-1]

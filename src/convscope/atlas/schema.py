@@ -167,7 +167,7 @@ class SpectrumRow:
     """``spectra.parquet``: how fine the patterns are that a layer's projections show; the table may be absent.
 
     One row per layer and ring of the radial power spectrum, 46 rings of 1/64 cycles per pixel from 0 on. Over at most
-    64 of the layer's projected units, evenly spaced by channel, and the three strongest projections of each. From each
+    32 of the layer's projected units, evenly spaced by channel, and the three strongest projections of each. From each
     picture its mean is taken away, it is tapered to the borders of its box, and its power is set to 1; all units count
     the same. Layers without projections are missing.
     """

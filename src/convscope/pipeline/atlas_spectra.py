@@ -17,9 +17,9 @@ from convscope.atlas.spectra import LayerSpectrum, spectrum_of_units, spectrum_r
 from convscope.atlas.store import damage_named, merge_rows, open_tables, read_rows
 from convscope.atlas.writer import table_path, write_table
 from convscope.errors import AtlasFormatError
-from convscope.spectrum import picture_spectrum
+from convscope.pipeline.picture_spectrum import picture_spectrum
 
-UNITS, RANKS = 64, 3
+UNITS, RANKS = 32, 3
 """Units of a layer, and projections of each: enough for a mean, at a second or two for a layer that sees much."""
 
 Tables = Mapping[str, ds.Dataset]
@@ -66,9 +66,7 @@ def _pairs(tables: Tables, layer: str) -> Iterator[tuple[int, Shares, Shares]]:
     pictures = {row.image: row for row in read_rows(tables["pictures"], PictureRow, ds.field("image").isin(images))}
     for row in merge_rows(table, ProjectionRow, where, key=lambda row: (row.unit, row.rank)):
         if row.image not in pictures:
-            raise AtlasFormatError(
-                f"pictures: image {row.image} is missing, though {layer}:{row.unit} is projected in it."
-            )
+            raise AtlasFormatError(f"pictures: image {row.image} is missing, in which {layer}:{row.unit} is projected.")
         projection = Projection.unpack(row)
         projected = picture_spectrum(projection.pixels)
         patch = picture_spectrum(_patch(projection, decode_picture(pictures[row.image])))
