@@ -23,7 +23,7 @@ _FORMATS = ("PNG", "WEBP")
 def result_head(title: str, trail: tuple[Link, ...] = (), root: str = "") -> Head:
     """The head of a result's only page; ``root`` leads to the folder with the program's own files."""
     static = f"{root}static/"
-    return Head(title, f"{static}style.css", f"{static}script.js", JSON, trail, None, None)
+    return Head(title, f"{static}style.css", f"{static}script.js", f"{static}take.js", JSON, trail, None, None)
 
 
 def file_at(name: str) -> str:
