@@ -323,6 +323,53 @@ def test_damaged_facts_are_named(tmp_path: Path, facts: dict[str, Any], message:
         experiment_page(write_experiment(tmp_path / "made", "trust.json", **facts))
 
 
+SUMMARY: dict[str, Any] = {
+    "model": "m", "transform": "rotate", "axis": "rotation", "values": [0, 90], "images": 3, "answer": None,
+    "layers": [{"layer": "1", "units": 2, "normalised": [0.0, 0.5], "score": 0.25, "low": None, "high": None,
+                "unrelated": None, "relative": None, "more": 1}],
+}  # fmt: skip
+PART: dict[str, Any] = {
+    "layer": "1", "part": "eye", "images": 3, "delta": 0.1, "low": 0.05, "high": 0.2, "changed": 0.5,
+    "random_delta": 0.3, "random_changed": 0.25, "difference": -0.2, "difference_low": None, "difference_high": None,
+    "p": 0.01,
+}  # fmt: skip
+LAYER = {"layers": [{"layer": "1", "dimensions": 7}], "random": [{"layer": "1", "delta": 0.3}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "message"),
+    [
+        ("invariance.json", {"summaries": {}}, "summaries: expected a list of objects"),
+        ("invariance.json", {"summaries": [{"model": 1}]}, "missing fields"),
+        ("invariance.json", {"summaries": [SUMMARY | {"values": [0]}]}, "one number for each of 1 values"),
+        ("invariance.json", {"summaries": [SUMMARY | {"values": []}]}, "one number for each of 0 values"),
+        ("invariance.json", {"summaries": [SUMMARY | {"answer": 3}]}, "answer: expected an object"),
+        ("invariance.json", {"summaries": [SUMMARY | {"axis": 3}]}, "axis: expected str"),
+        ("correspondence.json", LAYER | {"table": [PART | {"delta": "0.1"}]}, "delta: expected float"),
+        ("correspondence.json", LAYER | {"layers": [3]}, "layers: expected a list of objects"),
+        ("correspondence.json", LAYER | {"random": [{"layer": "1"}]}, "missing fields: delta"),
+    ],
+)
+def test_damaged_findings_are_named(tmp_path: Path, name: str, facts: dict[str, Any], message: str) -> None:
+    with pytest.raises(AtlasFormatError, match=message):
+        experiment_page(write_experiment(tmp_path / "made", name, **facts))
+
+
+def test_findings_stand_on_the_page_beside_the_file_that_holds_them(tmp_path: Path) -> None:
+    folder = write_experiment(tmp_path / "made", "correspondence.json", **LAYER, table=[PART])
+    text = answer(experiment_place(folder), "index.html")
+    assert re.search(r'<th scope="row">eye</th><td class="number">3</td>', text)
+    assert "0.05 to 0.2" in text
+    assert 'href="files/table.csv" download' in text
+    answered = {"watched": "labels", "probability": [0.75, 0.5], "consistency": 0.5, "agreement": None}
+    many = SUMMARY | {"answer": answered, "layers": [SUMMARY["layers"][0] | {"layer": str(n)} for n in range(9)]}
+    page = experiment_page(write_experiment(tmp_path / "moved", "invariance.json", summaries=[many]))
+    assert [line.name for line in page.findings.charts[0].lines] == ["0", "2", "5", "8"]
+    assert len(page.findings.tables[0].rows) == 9
+    assert "stays the same in 50.0%" in page.findings.tables[0].remark
+    assert page.findings.charts[1].title == "rotate, m: probability of the labels"
+
+
 def test_links_are_refused(tmp_path: Path) -> None:
     folder = write_experiment(tmp_path / "made", "trust.json")
     exchanged(folder / "trust.csv")
