@@ -367,7 +367,7 @@ def test_findings_stand_on_the_page_beside_the_file_that_holds_them(tmp_path: Pa
     assert [line.name for line in page.findings.charts[0].lines] == ["0", "2", "5", "8"]
     assert len(page.findings.tables[0].rows) == 9
     assert "stays the same in 50.0%" in page.findings.tables[0].remark
-    assert page.findings.charts[1].title == "rotate, m: probability of the labels"
+    assert page.findings.charts[1].title == "rotate, m: probability of the watched class (labels)"
 
 
 def test_links_are_refused(tmp_path: Path) -> None:

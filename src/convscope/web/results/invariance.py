@@ -87,7 +87,7 @@ def _charts(moved: Moved, curves: Sequence[Curve], answer: Answered | None) -> I
         title = f"{name}: distance of the features (0 the same, 1 nothing in common)"
         yield chart(title, moved.axis, moved.values, lines)
     if answer is not None:
-        title = f"{name}: probability of the {answer.watched}"
+        title = f"{name}: probability of the watched class ({answer.watched})"
         yield chart(title, moved.axis, moved.values, [Series(answer.watched, "first", answer.probability)])
 
 
