@@ -27,13 +27,13 @@ SIDE = 128
 
 def ring_frequencies() -> Power:
     """The middle of each ring, (rings,), in cycles per pixel."""
-    return (np.arange(RINGS) + 0.5) * RING
+    return (np.arange(RINGS, dtype=np.float64) + 0.5) * RING
 
 
 @lru_cache(maxsize=64)
 def radii(rows: int, columns: int) -> Power:
     """The frequency of each point of a Fourier transform of this size, (rows, columns), as ``fft2`` orders them."""
-    return np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.fftfreq(columns))
+    return np.asarray(np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.fftfreq(columns)))
 
 
 def radial_shares(power: Power) -> Power:

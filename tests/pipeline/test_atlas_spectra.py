@@ -40,12 +40,11 @@ def check(atlas: Atlas, layer: str) -> None:
         pairs = []
         for projection in atlas.projections(layer, unit)[:RANKS]:
             height, width = projection.pixels.shape[:2]
-            down, across = (
-                slice(projection.top, projection.top + height),
-                slice(projection.left, projection.left + width),
-            )
-            pair = picture_spectrum(projection.pixels), picture_spectrum(atlas.picture(projection.image)[down, across])
-            pairs += [pair] if pair[0] is not None and pair[1] is not None else []
+            down = slice(projection.top, projection.top + height)
+            across = slice(projection.left, projection.left + width)
+            projected = picture_spectrum(projection.pixels)
+            patch = picture_spectrum(atlas.picture(projection.image)[down, across])
+            pairs += [(projected, patch)] if projected is not None and patch is not None else []
         means += [np.mean(pairs, 0)] if pairs else []
     found = atlas.spectrum(layer)
     assert found is not None

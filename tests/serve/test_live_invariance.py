@@ -99,6 +99,5 @@ def test_the_slider_moves_image_curves_and_classes(page: Page, opened: str, widt
         assert saved.value.suggested_filename == f"distances.{kind}"
         content = Path(saved.value.path()).read_bytes()
         assert content.startswith(begins)
-        assert kind == "png" or all(
-            words in content.decode() for words in page.locator("#legend span").all_inner_texts()
-        )
+        legend = page.locator("#legend span").all_inner_texts()
+        assert kind == "png" or all(words in content.decode() for words in legend)

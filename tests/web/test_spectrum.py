@@ -35,7 +35,7 @@ def test_bands_and_curves_are_those_of_the_table(site: Site) -> None:
         points = [tuple(map(float, each)) for each in re.findall(r"[ML]([\d.]+) ([\d.]+)", path)]
         assert [x for x, _ in points] == pytest.approx([3 * ring + 1.5 for ring in range(46)], abs=0.6)
         assert [y for _, y in points] == pytest.approx([29 - 28 * share / max(shares) for share in shares], abs=0.1)
-    assert found.spark.borders == (24, 48)
+    assert list(found.spark.borders) == [24, 48]
     assert found.units == 7
 
 

@@ -42,8 +42,8 @@ def spectrum_of_units(projected: Sequence[NDArray[np.float64]], patch: Sequence[
 def spectrum_rows(layer: str, found: LayerSpectrum) -> Iterator[SpectrumRow]:
     """The rows of a layer."""
     columns = (found.projected, found.projected_low, found.projected_high, found.patch)
-    for ring, shares in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-        yield SpectrumRow(layer, ring, *shares, found.units)
+    for ring, (projected, low, high, patch) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        yield SpectrumRow(layer, ring, projected, low, high, patch, found.units)
 
 
 def spectrum_of_rows(rows: Sequence[SpectrumRow]) -> LayerSpectrum:
