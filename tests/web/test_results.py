@@ -35,7 +35,7 @@ from convscope.web.results.places import (
 )
 from convscope.web.results.run import run_page
 from tests.structure.source import ROOT
-from tests.web.conftest import SIZES, Visit
+from tests.web.conftest import SIZES, Visit, serious
 from tests.web.make_evolution import HOSTILE
 
 REPORTS = ROOT / "docs/reports/ablation"
@@ -394,6 +394,8 @@ def test_pages_open_from_disk_and_fit(tmp_path: Path, visit: Visit, size: tuple[
         "run": run_place(write_run(tmp_path / "run")),
         "ablation": ablation_place(write_ablation(tmp_path / "ablation")),
         "trust": experiment_place(write_experiment(tmp_path / "trust", "trust.json")),
+        "parts": experiment_place(write_experiment(tmp_path / "parts", "correspondence.json", **LAYER, table=[PART])),
+        "moved": experiment_place(write_experiment(tmp_path / "moved", "invariance.json", summaries=[SUMMARY] * 2)),
     }
     visit.page.set_viewport_size({"width": size[0], "height": size[1]})
     visit.page.emulate_media(color_scheme="dark" if size == SIZES[0] else "light")
@@ -403,6 +405,9 @@ def test_pages_open_from_disk_and_fit(tmp_path: Path, visit: Visit, size: tuple[
         visit.page.wait_for_load_state("networkidle")
         assert visit.page.evaluate("document.scrollingElement.scrollWidth") <= size[0]
         assert visit.page.title() != "owned"
+        assert visit.complaints == []
+        assert serious(visit.page) == []
+        visit.complaints.clear()  # axe-core asks for style sheets, which file:// refuses
     visit.page.goto(f"{(tmp_path / 'site/ablation').as_uri()}/index.html")
     visit.page.locator("a[href='runs/1/index.html']").click()
     expect(visit.page.get_by_text("Not finished: 3 of 3 epochs so far.")).to_be_visible()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from playwright.sync_api import expect
 
 from convscope.atlas.reader import Atlas
 from convscope.web.atlas.catalogue import Catalogue
@@ -15,7 +16,7 @@ from convscope.web.atlas.layer_page import layer_page
 from convscope.web.atlas.spectrum import spectrum_of, spectrum_panel
 from convscope.web.html import to_html
 from tests.atlas.make import make_atlas
-from tests.web.conftest import Site
+from tests.web.conftest import SIZES, Site, Visit, serious
 
 LAYER = "features.3"
 
@@ -61,3 +62,29 @@ def test_an_older_atlas_says_nothing(tmp_path: Path) -> None:
     assert spectrum_panel(catalogue, LAYER) is None
     for page in (index_page(catalogue), layer_page(catalogue, LAYER)):
         assert "pectr" not in to_html(page)
+
+
+def look(visit: Visit) -> None:
+    """Nothing wrong so far, and nothing that axe-core minds; it asks for style sheets, which file:// refuses."""
+    assert visit.complaints == []
+    assert serious(visit.page) == []
+    visit.complaints.clear()
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(SIZES[0], "dark"), (SIZES[1], "light")])
+def test_an_open_spectrum_fits_and_is_accessible(visit: Visit, site: Site, size: tuple[int, int], scheme: str) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(site.address(f"layers/{LAYER}.html"))
+    page.locator("#spectrum > summary").click()
+    page.get_by_text("In numbers").click()
+    expect(page.locator("#spectrum tbody tr")).to_have_count(46)
+    assert page.evaluate("() => document.scrollingElement.scrollWidth") <= size[0]
+    look(visit)
+    page.goto(site.address("index.html"))
+    expect(page.locator(".spark").first).to_have_attribute(
+        "aria-label", re.compile(r"Spectrum of the projections: \d+% low")
+    )
+    assert page.evaluate("() => document.scrollingElement.scrollWidth") <= size[0]
+    look(visit)
