@@ -15,6 +15,11 @@ from playwright.sync_api import Locator, Page
 
 from tests.web.conftest import Site, Visit
 
+ON_WHOLE_PIXELS = """drawn => {
+  const y = drawn.getBoundingClientRect().y + scrollY;
+  document.body.style.paddingTop = `${Math.ceil(y) - y}px`;
+}"""
+"""On a page a drawing may begin between two rows of pixels, where all its edges are blurred."""
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -78,6 +83,7 @@ def test_a_drawing_is_saved_as_it_looks(visit: Visit, site: Site, tmp_path: Path
     ]
     inner = root.find(f"{SVG}svg")
     assert inner is not None
+    drawn.evaluate(ON_WHOLE_PIXELS)
     shown = pixels(drawn.screenshot())
     (tmp_path / "saved.svg").write_bytes(content)
     page.goto((tmp_path / "saved.svg").as_uri())

@@ -56,11 +56,12 @@
 
   function fileOf(drawn) {
     const [own, all, key] = [drawn.getBoundingClientRect(), extent(drawn), legend(drawn)];
-    const width = Math.ceil(all.right - all.left + 2 * MARGIN);
-    const high = Math.ceil(all.bottom - all.top + 2 * MARGIN);
+    const width = Math.ceil(all.right - all.left) + 2 * MARGIN + 1;
+    const high = Math.ceil(all.bottom - all.top) + 2 * MARGIN + 1;
     const height = high + LINE * key.length;
     const copy = dressed(drawn);
-    const place = { x: own.left - all.left + MARGIN, y: own.top - all.top + MARGIN, width: own.width, height: own.height };
+    const [x, y] = [Math.ceil(own.left - all.left) + MARGIN, Math.ceil(own.top - all.top) + MARGIN];
+    const place = { x, y, width: own.width, height: own.height };
     for (const [name, value] of Object.entries({ ...place, overflow: "visible" })) copy.setAttribute(name, value);
     const page = getComputedStyle(drawn.parentElement);
     const words = { "font-family": page.fontFamily, "font-size": 13, fill: page.color };
