@@ -35,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Three layers, one of them with a hostile address."""
     folder = tmp_path_factory.mktemp("web")
     layers = (("features.0", 12), ("features.3", 8), (HOSTILE, 3))
-    atlas = Atlas.open(make_atlas(folder / "atlas", layers=layers, per_class=3))
+    atlas = Atlas.open(make_atlas(folder / "atlas", layers=layers, per_class=3, spectra=True))
     export_site(atlas, folder / "site")
     return Site(atlas, folder / "site")
 

@@ -18,7 +18,7 @@ from convscope.errors import AtlasError
 PARTITIONED = frozenset({"projections", "pictures"})
 """Tables that are a folder of Parquet files; the others are one file."""
 
-OPTIONAL = frozenset({"trust", "peaks"})
+OPTIONAL = frozenset({"trust", "peaks", "spectra"})
 """Tables that an atlas may lack: it was not asked for them, or was made before there were any."""
 
 ROWS_PER_GROUP = {"projections": 9, "pictures": 8}

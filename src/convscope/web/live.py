@@ -113,6 +113,7 @@ def live_head(title: str, name: str, trail: Sequence[Link]) -> Head:
         title=title,
         style=HERE.static("style.css"),
         script=HERE.static("script.js"),
+        take=HERE.static("take.js"),
         json=f"{name}.json",
         trail=tuple(trail),
         previous=None,

@@ -8,6 +8,7 @@ from convscope.web.atlas.drawing import Drawing
 from convscope.web.atlas.histogram import Histogram
 from convscope.web.atlas.pieces import LayerFacts, Method, Rule, Skip, Top, Trust, UnitCard
 from convscope.web.atlas.preference import Preference
+from convscope.web.atlas.spectrum import Spectrum, SpectrumPanel
 from convscope.web.evolution.pages import EvolutionStrip
 from convscope.web.pages import Box, Fact, Head, ImageLink, Link, Sprite
 
@@ -18,6 +19,7 @@ class LayerStrip:
 
     layer: LayerFacts
     trust: Trust | None  # None: its pictures were not tested
+    spectrum: Spectrum | None  # None: nothing was projected, or the atlas is older than its table of spectra
     samples: tuple[UnitCard, ...]  # of the projected units; of those with top activations if none was projected
 
 
@@ -135,6 +137,7 @@ class LayerPage:
     sheet: str | None  # address of the layer's contact sheet, a PNG
     method: Method
     trust: Trust | None  # None: its pictures were not tested
+    spectrum: SpectrumPanel | None  # None: nothing was projected, or the atlas is older than its table of spectra
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def head_of(
         title=f"{title} \N{MIDDLE DOT} {spec}",
         style=urls.static("style.css"),
         script=urls.static("script.js"),
+        take=urls.static("take.js"),
         json=json_of(page),
         trail=(Link(spec, urls.index()), *trail),
         previous=around[0],

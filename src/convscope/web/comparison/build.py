@@ -117,6 +117,7 @@ def _head(
         title=f"{title} \N{MIDDLE DOT} {' | '.join(compared.specs)}",
         style=urls.static("style.css"),
         script=urls.static("script.js"),
+        take=urls.static("take.js"),
         json=json_of(page),
         trail=trail,
         previous=around[0],

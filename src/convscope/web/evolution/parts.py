@@ -38,6 +38,7 @@ def head_of(
         title=f"{title} \N{MIDDLE DOT} {name_of(stored)}",
         style=urls.static("style.css"),
         script=urls.static("script.js"),
+        take=urls.static("take.js"),
         json=json_of(page),
         trail=trail,
         previous=around[0],

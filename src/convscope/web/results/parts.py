@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 from PIL import Image
 
@@ -23,7 +24,7 @@ _FORMATS = ("PNG", "WEBP")
 def result_head(title: str, trail: tuple[Link, ...] = (), root: str = "") -> Head:
     """The head of a result's only page; ``root`` leads to the folder with the program's own files."""
     static = f"{root}static/"
-    return Head(title, f"{static}style.css", f"{static}script.js", JSON, trail, None, None)
+    return Head(title, f"{static}style.css", f"{static}script.js", f"{static}take.js", JSON, trail, None, None)
 
 
 def file_at(name: str) -> str:
@@ -57,6 +58,14 @@ def downloads_of(files: ResultFiles, holds: Mapping[str, str]) -> tuple[Download
 def size_of(count: int) -> str:
     """A number of bytes, in words."""
     return f"{count / 1e6:.3g} MB" if count >= 1e6 else f"{max(count / 1e3, 0.1):.2g} kB"
+
+
+def objects(facts: Mapping[str, Any], name: str, where: str) -> list[dict[str, Any]]:
+    """The objects that a part of the facts lists, none if there is no such part; AtlasFormatError for anything else."""
+    found = facts.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise AtlasFormatError(f"{where}: {name}: expected a list of objects. Make the result again.")
+    return found
 
 
 def spelled(value: object, where: str, name: str = "", deep: int = 0) -> Iterator[Fact]:

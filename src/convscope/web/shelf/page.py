@@ -45,6 +45,7 @@ def shelf_page(places: Iterable[ShelfPlace]) -> ShelfPage:
             title="Places",
             style=INDEX.static("style.css"),
             script=INDEX.static("script.js"),
+            take=INDEX.static("take.js"),
             json=json_of(INDEX.index()),
             trail=(),
             previous=None,

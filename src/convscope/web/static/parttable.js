@@ -36,8 +36,14 @@ export function showTables(place, found, colourOf) {
     const random = found.random.find((entry) => entry.layer === layer).delta;
     return element("section", { class: "layertable" },
       element("h3", { class: "mono" }, layer), element("p", { class: "small soft" }, `${dimensions} features; random regions over all parts: \u0394 ${digits(random)}`),
-      picture(lines, colourOf, layer), table(lines, layer));
+      picture(lines, colourOf, layer), taking(`correspondence ${layer}`), table(lines, layer));
   }));
+}
+
+// For take.js, as the templates make them.
+function taking(name) {
+  return element("p", { class: "take" }, ...["svg", "png"].map((kind) => element("button",
+    { type: "button", "data-take": kind, "data-name": name, "aria-label": `Save the figure as ${kind.toUpperCase()}` }, kind.toUpperCase())));
 }
 
 function table(lines, layer) {
