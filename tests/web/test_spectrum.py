@@ -23,7 +23,7 @@ LAYER = "features.3"
 
 def test_bands_and_curves_are_those_of_the_table(site: Site) -> None:
     rows = [row for row in pq.read_table(site.atlas.path / "spectra.parquet").to_pylist() if row["layer"] == LAYER]
-    found = spectrum_of(Catalogue(site.atlas), LAYER)
+    found = spectrum_of(site.atlas, LAYER)
     assert found is not None
     for name, bands, path in (
         ("projected", found.projected, found.spark.projected),
@@ -42,7 +42,7 @@ def test_bands_and_curves_are_those_of_the_table(site: Site) -> None:
 
 def test_the_chart_of_a_layer_holds_every_ring_and_says_what_it_does_not_show(site: Site) -> None:
     catalogue = Catalogue(site.atlas)
-    panel = spectrum_panel(catalogue, LAYER)
+    panel = spectrum_panel(catalogue.atlas, LAYER)
     assert panel is not None
     rows = [row for row in pq.read_table(site.atlas.path / "spectra.parquet").to_pylist() if row["layer"] == LAYER]
     assert [ring.projected for ring in panel.rings] == [row["projected"] for row in rows]
@@ -59,7 +59,7 @@ def test_the_chart_of_a_layer_holds_every_ring_and_says_what_it_does_not_show(si
 
 def test_an_older_atlas_says_nothing(tmp_path: Path) -> None:
     catalogue = Catalogue(Atlas.open(make_atlas(tmp_path, size=16)))
-    assert spectrum_panel(catalogue, LAYER) is None
+    assert spectrum_panel(catalogue.atlas, LAYER) is None
     for page in (index_page(catalogue), layer_page(catalogue, LAYER)):
         assert "pectr" not in to_html(page)
 

@@ -61,7 +61,7 @@ def _strip(catalogue: Catalogue, row: LayerRow) -> LayerStrip:
     return LayerStrip(
         layer=layer_facts(catalogue, row, INDEX),
         trust=trust_of(catalogue, row.layer),
-        spectrum=spectrum_of(catalogue, row.layer),
+        spectrum=spectrum_of(catalogue.atlas, row.layer),
         samples=cards,
     )
 

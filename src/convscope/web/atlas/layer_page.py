@@ -36,5 +36,5 @@ def layer_page(catalogue: Catalogue, address: str) -> LayerPage:
         sheet=FOLDER.sheet(address) if address in catalogue.sheets else None,
         method=catalogue.method,
         trust=trust_of(catalogue, address),
-        spectrum=spectrum_panel(catalogue, address),
+        spectrum=spectrum_panel(catalogue.atlas, address),
     )

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.atlas.reader import Atlas
 from convscope.atlas.spectra import LayerSpectrum
 from convscope.spectrum import HIGH, LOW, RING, band_shares, ring_frequencies
-from convscope.web.atlas.catalogue import Catalogue
 from convscope.web.chart import Chart, Series, chart
 
 WIDTH, HEIGHT = 138, 30
@@ -67,28 +67,29 @@ class SpectrumPanel:
     longest: int | None  # pixels of the window, longer patterns than which are not told apart; None: the whole input
 
 
-def spectrum_of(catalogue: Catalogue, layer: str) -> Spectrum | None:
+def spectrum_of(atlas: Atlas, layer: str) -> Spectrum | None:
     """A layer's spectrum at a glance; None if the atlas has none of it."""
-    found = catalogue.atlas.spectrum(layer)
+    found = atlas.spectrum(layer)
     if found is None:
         return None
     return Spectrum(found.units, _bands(found.projected), _bands(found.patch), _spark(found))
 
 
-def spectrum_panel(catalogue: Catalogue, layer: str) -> SpectrumPanel | None:
+def spectrum_panel(atlas: Atlas, layer: str) -> SpectrumPanel | None:
     """A layer's spectrum in full; None if the atlas has none of it."""
-    found, summary = catalogue.atlas.spectrum(layer), spectrum_of(catalogue, layer)
+    found, summary = atlas.spectrum(layer), spectrum_of(atlas, layer)
     if found is None or summary is None:
         return None
-    row, size = catalogue.atlas.layer(layer), catalogue.size
-    window = min(max(row.field_height, row.field_width), max(size))
+    row, model = atlas.layer(layer), atlas.manifest.model
+    side = max(model.input_height, model.input_width)
+    window = min(max(row.field_height, row.field_width), side)
     edges = [number * RING for number in range(len(found.projected) + 1)]
     shares = zip(edges, edges[1:], found.projected.tolist(), found.patch.tolist(), strict=False)
     return SpectrumPanel(
         summary=summary,
         chart=_chart(found, summary),
         rings=tuple(Ring(*each) for each in shares),
-        longest=window if window < max(size) else None,
+        longest=window if window < side else None,
     )
 
 

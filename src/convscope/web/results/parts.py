@@ -10,10 +10,12 @@ from typing import Any
 from PIL import Image
 
 from convscope.errors import AtlasFormatError
+from convscope.web.head import make_head
 from convscope.web.listed import Maker
 from convscope.web.pages import Fact, Head, Link, Picture
 from convscope.web.result_files import ResultFiles
 from convscope.web.results.values import Download, Figure
+from convscope.web.urls import Urls
 
 INDEX, JSON = "index.html", "index.json"
 _DEEPEST = 8
@@ -23,8 +25,7 @@ _FORMATS = ("PNG", "WEBP")
 
 def result_head(title: str, trail: tuple[Link, ...] = (), root: str = "") -> Head:
     """The head of a result's only page; ``root`` leads to the folder with the program's own files."""
-    static = f"{root}static/"
-    return Head(title, f"{static}style.css", f"{static}script.js", f"{static}take.js", JSON, trail, None, None)
+    return make_head(Urls(root).static, title, JSON, trail)
 
 
 def file_at(name: str) -> str:
