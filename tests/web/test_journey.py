@@ -48,6 +48,7 @@ def test_the_journey(
     visit.page.emulate_media(color_scheme=scheme)
     for step in (to_the_layer, through_its_units, to_a_unit_and_the_next, to_how_it_came_about, to_an_image_and_back):
         step(visit, begin, site.atlas)
+        visit.page.wait_for_load_state()  # what is measured before style sheets are there is not the page
         assert visit.page.evaluate("document.scrollingElement.scrollWidth") <= size[0], step.__name__
     paper = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", paper))) < 3 * 128) == (scheme == "dark")
@@ -81,9 +82,19 @@ def through_its_units(visit: Visit, begin: str, atlas: Atlas) -> None:
 
 
 def to_a_unit_and_the_next(visit: Visit, begin: str, atlas: Atlas) -> None:
+    find = visit.page.get_by_label("Unit", exact=True)
     press(visit.page, "/")
-    expect(visit.page.get_by_label("Unit", exact=True)).to_be_focused()
+    expect(find).to_be_focused()
+    visit.page.keyboard.type("999")
+    expect(visit.page.locator("#none")).to_be_visible()
+    visit.page.keyboard.press("Escape")
+    expect(find).not_to_be_focused()
+    expect(find).to_have_value("")
+    visit.page.get_by_label("Show", exact=True).select_option("dead units")
+    assert 3 not in cards(visit)
+    press(visit.page, "/")
     visit.page.keyboard.type("features.0:3")
+    assert cards(visit) == [3]  # a unit that is asked for is found whatever else is shown
     visit.page.keyboard.press("Enter")
     expect(visit.page.locator("#address")).to_have_text("features.0:3")
     press(visit.page, "ArrowRight")
@@ -112,3 +123,7 @@ def to_an_image_and_back(visit: Visit, begin: str, atlas: Atlas) -> None:
     page.go_back()
     press(page, "u")
     expect(page.locator("h1")).to_have_text("features.0")
+    press(page, "u")
+    expect(page.locator("h1")).to_contain_text("has learned")
+    press(page, "u")
+    expect(page.locator("h1")).to_contain_text("laces")

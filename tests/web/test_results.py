@@ -77,7 +77,7 @@ def test_a_finished_run(tmp_path: Path) -> None:
     assert recipe["network.edit.contrast"] == "yes"
     assert "note" not in recipe
     assert page.note.startswith("a note")
-    assert [(each.moment, each.size) for each in page.snapshots] == [(f"epoch {n}", "2 kB") for n in range(4)]
+    assert [(each.moment, each.size) for each in page.snapshots] == [(f"epoch {n}", "2.0 kB") for n in range(4)]
     assert [each.title for each in page.charts] == ["Loss by epoch", "Error by epoch", "Loss by step, means"]
     loss = page.charts[0]
     assert [line.name for line in loss.lines] == ["training", "validation"]

@@ -70,7 +70,7 @@ class Atlas:
         if (folder / JOURNAL).is_file():
             raise AtlasFormatError(
                 f"the atlas in {folder} is unfinished: its writer was stopped or is still at work. "
-                "Run the same command again: it goes on where it stopped."
+                "Run the same `convscope atlas` command again: it goes on where it stopped."
             )
         raise AtlasError(f"there is no atlas in {folder} (no {MANIFEST}). Make one with: convscope atlas MODEL IMAGES")
 

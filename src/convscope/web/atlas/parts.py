@@ -30,7 +30,7 @@ def head_of(
 ) -> Head:
     """What all pages share; ``page`` is its own address, ``trail`` what lies between it and the index."""
     spec = catalogue.atlas.manifest.model.spec
-    way = (Link(spec, urls.index()), *trail)
+    way = () if page == urls.index() else (Link(spec, urls.index()), *trail)
     head = make_head(urls.static, f"{title} \N{MIDDLE DOT} {spec}", json_of(page), way, around, ["atlas.css"])
     return replace(head, asks=catalogue.asks.pages(urls) if catalogue.asks else ())
 

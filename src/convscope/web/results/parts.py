@@ -58,7 +58,9 @@ def downloads_of(files: ResultFiles, holds: Mapping[str, str]) -> tuple[Download
 
 def size_of(count: int) -> str:
     """A number of bytes, in words."""
-    return f"{count / 1e6:.3g} MB" if count >= 1e6 else f"{max(count / 1e3, 0.1):.2g} kB"
+    if count >= 999_500:
+        return f"{count / 1e6:.3g} MB"
+    return f"{count / 1e3:.0f} kB" if count >= 9_950 else f"{max(count / 1e3, 0.1):.1f} kB"
 
 
 def objects(facts: Mapping[str, Any], name: str, where: str) -> list[dict[str, Any]]:

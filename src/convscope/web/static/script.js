@@ -6,8 +6,8 @@ const taken = (target, key) => target instanceof Element
   && target.closest("/?".includes(key) ? "input, textarea, [contenteditable]" : "input, select, textarea, [contenteditable]");
 
 function follow(relation) {
-  const link = document.querySelector(`a[rel="${relation}"], a[data-turn="${relation}"]`);
-  if (link) link.click();
+  // The last: of the links that lead up, the way is from the farthest to the nearest.
+  [...document.querySelectorAll(`a[rel="${relation}"], a[data-turn="${relation}"]`)].at(-1)?.click();
 }
 
 function step(distance) {
