@@ -209,7 +209,13 @@ def write_ablation(folder: Path) -> Path:
     folder.mkdir()
     for path in (REPORTS / "headline").iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
-    plan = {"name": "headline", "question": f"Is\n it {HOSTILE}?", "seeds": 6, "limits": "- little", "more": 1}
+    plan = {
+        "name": "headline",
+        "question": f"Is\n it {HOSTILE}?",
+        "seeds": 6,
+        "limits": "- little\n  of it\n- and <b>no more</b>\n",
+        "more": 1,
+    }
     (folder / "ablation.json").write_text(json.dumps({"plan": plan, "data": "/home/me/data", "changes": {"a": "b"}}))
     names = [run.folder for run in ablation_page(REPORTS / "headline").runs]
     write_run(folder / "runs" / names[0])
@@ -224,6 +230,7 @@ def test_an_ablation_leads_to_its_runs(tmp_path: Path) -> None:
     page = ablation_page(tmp_path / "ablation")
     assert [run.href for run in page.runs[:3]] == ["runs/0/index.html", "runs/1/index.html", None]
     assert page.question.startswith("Is it ")
+    assert page.limits == ("little of it", "and <b>no more</b>")
     assert {fact.name: fact.value for fact in page.facts}["data"] == "data"
     assert 'href="../../index.html"' in answer(place, "runs/0/index.html")
     assert 'href="../../static/style.css"' in answer(place, "runs/0/index.html")
