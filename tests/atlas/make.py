@@ -16,6 +16,7 @@ from convscope.atlas.projection import Projection
 from convscope.atlas.schema import ImageRow, LayerRow, PictureRow, ProjectionRow, TopRow, TrustRow, UnitRow
 from convscope.atlas.session import open_for_writing
 from convscope.atlas.writer import write_columns, write_manifest, write_table
+from convscope.pipeline.atlas_spectra import add_spectra
 from convscope.window import Field
 
 CLASSES = ("cat", "dog")
@@ -75,6 +76,7 @@ def make_atlas(
     suffix: str = "",
     projected: int | None = None,
     peaks: bool = True,
+    spectra: bool = False,
 ) -> Path:
     """Write an atlas of layers (address, units) over ``images`` images of ``size`` pixels; returns ``path``.
 
@@ -82,7 +84,7 @@ def make_atlas(
     second layer were not tested. ``suffix`` ends the
     name, class and reason of every image; ``projected`` limits projections to so many units of a layer, from unit 1.
     Without ``peaks`` it is like an atlas from before there were any; with them, units 0 and 1 of every layer are
-    nearly the same, and the sample is all images that were used.
+    nearly the same, and the sample is all images that were used. With ``spectra`` it has those of its projections.
     """
     generator = np.random.default_rng(seed)
     manifest = make_manifest([layer for layer, _ in layers], images, size, top, per_class, labelled, raw, channels,
@@ -129,6 +131,8 @@ def make_atlas(
                     projection_rows(chosen, channels, generator),
                     part=f"{layer.depth:03d}",
                 )
+        if spectra:
+            add_spectra(path, lambda *_: None)
         write_manifest(path, manifest)
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from convscope.web.correspondence import correspondence_page
+from convscope.web.results.experiment import experiment_page
+from convscope.web.results.values import Estimate
 from tests.cli.process import Run, check_mistake, finished, shell
 from tests.faces import PARTS, faces
 from tests.images.make import encoded
@@ -101,7 +103,26 @@ def test_as_a_process_it_writes_figure_8_and_prints_table_1(place: Path) -> None
     for name in ("figure.png", "table.png"):
         with Image.open(folder / name) as opened:
             assert np.asarray(opened).std() > 5
-    assert len(correspondence_page(folder).layers) == 2
+    check_page(folder)
+
+
+def check_page(folder: Path) -> None:
+    """Its tables hold what table.csv holds."""
+    tables = experiment_page(folder).findings.tables
+    with (folder / "table.csv").open(newline="") as file:
+        written = list(csv.DictReader(file))
+    shown = [(table, row) for table in tables for row in table.rows]
+    assert len(tables) == 2
+    for (table, row), line in zip(shown, written, strict=True):
+        assert table.title == f"Table 1 at {line['layer']}"
+        assert row[:2] == (line["part"], int(line["images"]))
+        delta, difference = row[2], row[4]
+        assert isinstance(delta, Estimate)
+        assert isinstance(difference, Estimate)
+        found = (delta.value, delta.low, delta.high, row[3], difference.value, row[5], row[6])
+        names = ("delta", "low", "high", "random_delta", "difference", "p")
+        expected = [float(line[name]) for name in names] + [100 * float(line["changed"])]
+        assert found == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_finished_result_is_kept_and_another_one_refused(run: Run, place: Path) -> None:

@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 from convscope.cli.invariance import numbers_of
-from convscope.errors import AtlasError, AtlasFormatError
 from convscope.images import ImageSet
 from convscope.models import load_model
 from convscope.probes.invariance.invariance import invariance
-from convscope.web.invariance import FILES, invariance_page
+from convscope.web.results.experiment import KINDS, experiment_page
+from convscope.web.results.values import Estimate
 from tests.cli.process import Run, check_mistake, finished, shell
 from tests.images.make import encoded
 from tests.probes.invariance.make import DEFAULT, smooth
@@ -37,7 +37,7 @@ def other():
     return net(1)
 """
 MODEL, OTHER = "python:small_invariant:net", "python:small_invariant:other"
-ALL = {*FILES, "invariance.json"}
+ALL = {*KINDS["invariance.json"].pictures, *KINDS["invariance.json"].tables, "invariance.json"}
 
 
 @pytest.fixture(scope="module")
@@ -122,12 +122,27 @@ def test_as_a_process_it_writes_all_of_figure_5(place: Path) -> None:
 
 
 def check_page(folder: Path) -> None:
-    page = invariance_page(folder)
-    assert page.title == f"Invariance of {MODEL}"
-    assert [summary.transform for summary in page.summaries] == ["translate-y", "scale", "rotate"]
-    assert page.summaries[0].layers[0].score == facts(folder)["summaries"][0]["layers"][0]["score"]
-    assert page.skipped[0].image == "bad.png"
-    assert page.images == "images"
+    """Charts and tables hold what the facts and scores.csv hold."""
+    page, summaries = experiment_page(folder), facts(folder)["summaries"]
+    assert [each.title for each in page.findings.tables] == [
+        f"Scores under {name}, {MODEL}" for name in ("translate-y", "scale", "rotate")
+    ]
+    for table, summary in zip(page.findings.tables, summaries, strict=True):
+        for row, layer in zip(table.rows, summary["layers"], strict=True):
+            assert row[:2] == (layer["layer"], layer["units"])
+            assert row[2] == Estimate(layer["score"], layer["low"], layer["high"])
+            assert row[3:] == (layer["unrelated"], layer["relative"])
+    distances = page.findings.charts[0]
+    assert [line.name for line in distances.lines] == [layer["layer"] for layer in summaries[0]["layers"]]
+    assert len(distances.places) == len(summaries[0]["values"])
+    for line, layer in zip(distances.lines, summaries[0]["layers"], strict=True):
+        heights = [float(point.split()[1]) for point in line.path[1:].split("L")]
+        # One straight line leads from values to pixels: from 0 at the bottom, upwards.
+        slope, start = np.polyfit(layer["normalised"], heights, 1)
+        assert start == pytest.approx(distances.bottom, abs=0.05)
+        assert slope < 0
+        np.testing.assert_allclose(slope * np.array(layer["normalised"]) + start, heights, atol=0.02)
+    assert page.skipped[0].name == "bad.png"
 
 
 WORDS = [MODEL, "images", "--transform", "rotate", "--values", "0,90", "--layers", "1,8"]
@@ -202,38 +217,3 @@ def test_what_is_no_list_of_values_shows_the_usage(run: Run, values: str) -> Non
     code, _, err = run(MODEL, "images", "-o", "x", "--transform", "scale", f"--values={values}")
     assert code == 2
     assert f"'{values}' " in err
-
-
-def damaged(folder: Path, text: str) -> Path:
-    folder.mkdir()
-    for name in FILES:
-        (folder / name).write_text("")
-    (folder / "invariance.json").write_text(text)
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
-        ("[]", "holds a list"),
-        ("{}", "settings is None, expected an object"),
-        ('{"settings": {}, "images": []}', "images is"),
-        ('{"settings": {}, "images": {}}', "summaries: expected list"),
-        ('{"settings": {}, "images": {}, "summaries": [{"model": 1}]}', "missing fields"),
-        ('{"settings": {"border": 1}, "images": {"name": "x"}, "summaries": []}', "settings.border: expected str"),
-    ],
-)
-def test_a_damaged_folder_has_no_page(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(AtlasFormatError, match=message):
-        invariance_page(damaged(tmp_path / "x", text))
-
-
-def test_a_folder_without_a_result_or_a_file_has_no_page(run: Run, place: Path, tmp_path: Path) -> None:
-    with pytest.raises(AtlasError, match="holds no result of convscope invariance"):
-        invariance_page(tmp_path)
-    folder = damaged(tmp_path / "x", "{}")
-    (folder / "scores.csv").unlink()
-    with pytest.raises(AtlasFormatError, match=r"lacks scores\.csv"):
-        invariance_page(folder)

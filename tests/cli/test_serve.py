@@ -126,13 +126,15 @@ def test_a_model_is_asked(run: Run, tmp_path: Path) -> None:
     [
         (["nowhere"], "AtlasError: there is no folder nowhere"),
         (["atlas", "--host", "203.0.113.1"], "SettingError: port 0 of 203.0.113.1 cannot be had"),
+        (["atlas", "--port", "99999"], "SettingError: there is no port 99999; ports are 0 (any that is free) to 65535"),
+        (["atlas", "--port", "-1"], "SettingError: there is no port -1"),
         (["atlas", "--host", "no host"], "SettingError: 'no host' is no address of this machine"),
         (["atlas", "--model", SPEC], "AtlasMismatchError: the atlas in atlas was made from zfnet"),
         (["atlas", "--model", "zoo:none"], "SpecError"),
     ],
 )
 def test_mistakes_are_one_line(run: Run, words: list[str], says: str) -> None:
-    said = run("serve", *words, "--port", "0")
+    said = run("serve", "--port", "0", *words)
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith(says)
     assert said.err.count("\n") == 1

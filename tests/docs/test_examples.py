@@ -87,6 +87,7 @@ def test_atlas_and_its_pages(place: Path, capsys: pytest.CaptureFixture[str]) ->
     assert len(list((place / "atlas/sheets").iterdir())) == len(CONVOLUTIONS)
     assert (place / "unit-12.png").is_file()
     assert names["peaks"].values.shape == (UNITS, IMAGES)
+    assert names["low"] + names["mid"] + names["high"] == pytest.approx(1, abs=1e-5)
     assert f"features.29 {UNITS} units" in capsys.readouterr().out
     assert run("docs/how-to/pages.md")["summary"].index.is_file()
 

@@ -40,7 +40,9 @@ def test_an_atlas_holds_the_scores_of_its_own_method(model: Model, images: Image
         for row, known in zip(rows, (row for row in expected if row.layer == layer), strict=True):
             assert (row.verdict, row.badge, row.sentence) == (known.verdict, known.badge, known.sentence)
             assert row.rank == pytest.approx(known.rank, abs=1e-6)
-    assert list(dict.fromkeys(stage for stage, done, total in told if done == total)) == ["scan", "project", "trust"]
+    assert list(dict.fromkeys(stage for stage, done, total in told if done == total)) == [
+        *("scan", "project", "spectrum", "trust"),
+    ]
     badges = atlas.query("SELECT DISTINCT layer, badge FROM trust")
     assert len(badges) == len(LAYERS)
 

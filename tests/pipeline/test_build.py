@@ -77,7 +77,8 @@ def test_the_summary_counts(model: Model, images: ImageSet, tmp_path: Path) -> N
     assert sorted(path.name for path in summary.path.iterdir()) == [
         ".convscope.lock",
         *("images.parquet", "journal.json", "layers.parquet", "manifest.json"),
-        *("peaks.parquet", "pictures", "projections", "top.parquet", "trust.parquet", "units.parquet"),
+        *("peaks.parquet", "pictures", "projections", "spectra.parquet", "top.parquet", "trust.parquet"),
+        "units.parquet",
     ]
 
 

@@ -30,6 +30,7 @@ OPERATIONS = {
     "GET /index.json",
     "GET /static/style.css",
     "GET /static/script.js",
+    "GET /static/take.js",
     "GET /at/{name}/{address}",
     "GET /live/project",
     "POST /live/images",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,3 +91,13 @@ def test_the_slider_moves_image_curves_and_classes(page: Page, opened: str, widt
     with page.expect_download() as table:
         page.get_by_role("button", name="All values as CSV").click()
     assert table.value.path().read_text().startswith("value,features")
+    # The policy of the server lets the page make pictures of its own drawings.
+    charts = page.locator("figure", has=page.locator("#curves"))
+    for kind, begins in (("svg", b"<svg"), ("png", b"\x89PNG")):
+        with page.expect_download() as saved:
+            charts.locator(f'[data-take="{kind}"]').click()
+        assert saved.value.suggested_filename == f"distances.{kind}"
+        content = Path(saved.value.path()).read_bytes()
+        assert content.startswith(begins)
+        legend = page.locator("#legend span").all_inner_texts()
+        assert kind == "png" or all(words in content.decode() for words in legend)

@@ -24,6 +24,7 @@ LEVELS = {
     "convscope.interval": 1,
     "convscope.models": 1,
     "convscope.images": 1,
+    "convscope.spectrum": 1,
     "convscope.zoo": 1,
     "convscope.graph": 2,
     "convscope.rules": 3,

@@ -90,29 +90,32 @@ def _drawn(random: np.random.Generator, unit: int, image: int, value: float, sid
     return Drawn(Place(unit, int(image), 0, 0, (0, 0, height, side)), float(value), projection, patch)
 
 
-def asked(found: Evolution) -> dict[str, object]:
-    """What decides a result, as the facts have it."""
+def asked(found: Evolution, digests: Sequence[str | None] = ()) -> dict[str, object]:
+    """What decides a result, as the facts have it; without ``digests`` as no version of the program wrote it."""
     return {
         "checkpoints": [
-            {"label": label, "position": at} for label, at in zip(found.labels, found.positions, strict=True)
+            {"label": label, "position": at} | ({} if digest is None else {"model": "m", "digest": digest})
+            for label, at, digest in zip(
+                found.labels, found.positions, digests or [None] * len(found.labels), strict=True
+            )
         ],
         "images": {"name": HOSTILE, "digest": "d" * 64, "count": len(found.images)},
         "settings": {"layers": [layer.address for layer in found.layers]},
     }
 
 
-def write_shown(folder: Path, found: Evolution) -> Path:
+def write_shown(folder: Path, found: Evolution, digests: Sequence[str | None] = ()) -> Path:
     """What the pages show: the numbers, a film and a figure, here of one colour, which is much quicker."""
-    write_numbers(folder, found)
+    write_numbers(folder, found, digests)
     grey = Image.new("RGB", (90, 60), (128, 128, 128))
     grey.save(folder / "figure.png")
     grey.save(folder / "evolution.webp", save_all=True, append_images=[Image.new("RGB", (90, 60))], duration=100)
     return folder
 
 
-def write_numbers(folder: Path, found: Evolution) -> Path:
+def write_numbers(folder: Path, found: Evolution, digests: Sequence[str | None] = ()) -> Path:
     """What the pages need, without figures."""
-    result = ResultFolder(folder, FACTS, asked(found))
+    result = ResultFolder(folder, FACTS, asked(found, digests))
     result.begin()
     result.write("projections.npz", projections_npz(found))
     result.write_columns("evolution.parquet", EvolutionRow, evolution_columns(found))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from convscope.web.comparison.build import compared_layer
@@ -51,19 +49,6 @@ def test_a_page_opens_from_disk_and_fits(folder: Path, visit: Visit, name: str, 
     assert page.evaluate("[...document.images].every((image) => image.hasAttribute('width') && image.alt)")
     assert page.evaluate("document.querySelectorAll('[style], script:not([src])').length") == 0
     assert page.title() != "owned"
-
-
-@pytest.mark.parametrize(("size", "scheme"), [(SIZES[0], "dark"), (SIZES[1], "light")])
-@pytest.mark.parametrize("name", ["overview", "layer"])
-def test_axe_finds_nothing_serious(
-    folder: Path, visit: Visit, name: str, size: tuple[int, int], scheme: Literal["dark", "light"]
-) -> None:
-    visit.page.set_viewport_size({"width": size[0], "height": size[1]})
-    visit.page.emulate_media(color_scheme=scheme)
-    visit.page.goto((folder / PAGES[name]).as_uri())
-    # Preloading would ask for the style sheet by XMLHttpRequest, which a page from disk may not.
-    found = Axe().run(visit.page, options={"preload": False}).response["violations"]
-    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
 
 
 def test_matches_are_sorted_and_filtered(folder: Path, place: ComparisonPlace, visit: Visit) -> None:

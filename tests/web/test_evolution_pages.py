@@ -178,7 +178,7 @@ def test_a_sprite_shows_the_raw_pictures(folder: Path, rows: list[Row], address:
         if row["value"] is None:
             continue
         raw, patch = archive[f"projection_0_1_{number}"], archive[f"patch_0_1_{number}"]
-        wanted = fit(to_picture(raw, display_scale([raw])), side), fit(patch, side)
+        wanted = fit(to_picture(raw, display_scale([raw])), side, 128), fit(patch, side, 128)
         for tile, expected in zip(tiles, wanted, strict=True):
             rest = np.s_[side // 3 :]  # below a corner
             assert np.corrcoef(tile[rest, :, :3].ravel(), expected[rest].ravel())[0, 1] > 0.9  # lossy

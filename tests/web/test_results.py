@@ -35,7 +35,7 @@ from convscope.web.results.places import (
 )
 from convscope.web.results.run import run_page
 from tests.structure.source import ROOT
-from tests.web.conftest import SIZES, Visit
+from tests.web.conftest import SIZES, Visit, serious
 from tests.web.make_evolution import HOSTILE
 
 REPORTS = ROOT / "docs/reports/ablation"
@@ -77,7 +77,7 @@ def test_a_finished_run(tmp_path: Path) -> None:
     assert recipe["network.edit.contrast"] == "yes"
     assert "note" not in recipe
     assert page.note.startswith("a note")
-    assert [(each.moment, each.size) for each in page.snapshots] == [(f"epoch {n}", "2 kB") for n in range(4)]
+    assert [(each.moment, each.size) for each in page.snapshots] == [(f"epoch {n}", "2.0 kB") for n in range(4)]
     assert [each.title for each in page.charts] == ["Loss by epoch", "Error by epoch", "Loss by step, means"]
     loss = page.charts[0]
     assert [line.name for line in loss.lines] == ["training", "validation"]
@@ -209,7 +209,13 @@ def write_ablation(folder: Path) -> Path:
     folder.mkdir()
     for path in (REPORTS / "headline").iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
-    plan = {"name": "headline", "question": f"Is\n it {HOSTILE}?", "seeds": 6, "limits": "- little", "more": 1}
+    plan = {
+        "name": "headline",
+        "question": f"Is\n it {HOSTILE}?",
+        "seeds": 6,
+        "limits": "- little\n  of it\n- and <b>no more</b>\n",
+        "more": 1,
+    }
     (folder / "ablation.json").write_text(json.dumps({"plan": plan, "data": "/home/me/data", "changes": {"a": "b"}}))
     names = [run.folder for run in ablation_page(REPORTS / "headline").runs]
     write_run(folder / "runs" / names[0])
@@ -224,6 +230,7 @@ def test_an_ablation_leads_to_its_runs(tmp_path: Path) -> None:
     page = ablation_page(tmp_path / "ablation")
     assert [run.href for run in page.runs[:3]] == ["runs/0/index.html", "runs/1/index.html", None]
     assert page.question.startswith("Is it ")
+    assert page.limits == ("little of it", "and <b>no more</b>")
     assert {fact.name: fact.value for fact in page.facts}["data"] == "data"
     assert 'href="../../index.html"' in answer(place, "runs/0/index.html")
     assert 'href="../../static/style.css"' in answer(place, "runs/0/index.html")
@@ -323,6 +330,53 @@ def test_damaged_facts_are_named(tmp_path: Path, facts: dict[str, Any], message:
         experiment_page(write_experiment(tmp_path / "made", "trust.json", **facts))
 
 
+SUMMARY: dict[str, Any] = {
+    "model": "m", "transform": "rotate", "axis": "rotation", "values": [0, 90], "images": 3, "answer": None,
+    "layers": [{"layer": "1", "units": 2, "normalised": [0.0, 0.5], "score": 0.25, "low": None, "high": None,
+                "unrelated": None, "relative": None, "more": 1}],
+}  # fmt: skip
+PART: dict[str, Any] = {
+    "layer": "1", "part": "eye", "images": 3, "delta": 0.1, "low": 0.05, "high": 0.2, "changed": 0.5,
+    "random_delta": 0.3, "random_changed": 0.25, "difference": -0.2, "difference_low": None, "difference_high": None,
+    "p": 0.01,
+}  # fmt: skip
+LAYER = {"layers": [{"layer": "1", "dimensions": 7}], "random": [{"layer": "1", "delta": 0.3}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "message"),
+    [
+        ("invariance.json", {"summaries": {}}, "summaries: expected a list of objects"),
+        ("invariance.json", {"summaries": [{"model": 1}]}, "missing fields"),
+        ("invariance.json", {"summaries": [SUMMARY | {"values": [0]}]}, "one number for each of 1 values"),
+        ("invariance.json", {"summaries": [SUMMARY | {"values": []}]}, "one number for each of 0 values"),
+        ("invariance.json", {"summaries": [SUMMARY | {"answer": 3}]}, "answer: expected an object"),
+        ("invariance.json", {"summaries": [SUMMARY | {"axis": 3}]}, "axis: expected str"),
+        ("correspondence.json", LAYER | {"table": [PART | {"delta": "0.1"}]}, "delta: expected float"),
+        ("correspondence.json", LAYER | {"layers": [3]}, "layers: expected a list of objects"),
+        ("correspondence.json", LAYER | {"random": [{"layer": "1"}]}, "missing fields: delta"),
+    ],
+)
+def test_damaged_findings_are_named(tmp_path: Path, name: str, facts: dict[str, Any], message: str) -> None:
+    with pytest.raises(AtlasFormatError, match=message):
+        experiment_page(write_experiment(tmp_path / "made", name, **facts))
+
+
+def test_findings_stand_on_the_page_beside_the_file_that_holds_them(tmp_path: Path) -> None:
+    folder = write_experiment(tmp_path / "made", "correspondence.json", **LAYER, table=[PART])
+    text = answer(experiment_place(folder), "index.html")
+    assert re.search(r'<th scope="row">eye</th><td class="number">3</td>', text)
+    assert "0.05 to 0.2" in text
+    assert 'href="files/table.csv" download' in text
+    answered = {"watched": "labels", "probability": [0.75, 0.5], "consistency": 0.5, "agreement": None}
+    many = SUMMARY | {"answer": answered, "layers": [SUMMARY["layers"][0] | {"layer": str(n)} for n in range(9)]}
+    page = experiment_page(write_experiment(tmp_path / "moved", "invariance.json", summaries=[many]))
+    assert [line.name for line in page.findings.charts[0].lines] == ["0", "2", "5", "8"]
+    assert len(page.findings.tables[0].rows) == 9
+    assert "stays the same in 50.0%" in page.findings.tables[0].remark
+    assert page.findings.charts[1].title == "rotate, m: probability of the watched class (labels)"
+
+
 def test_links_are_refused(tmp_path: Path) -> None:
     folder = write_experiment(tmp_path / "made", "trust.json")
     exchanged(folder / "trust.csv")
@@ -347,6 +401,8 @@ def test_pages_open_from_disk_and_fit(tmp_path: Path, visit: Visit, size: tuple[
         "run": run_place(write_run(tmp_path / "run")),
         "ablation": ablation_place(write_ablation(tmp_path / "ablation")),
         "trust": experiment_place(write_experiment(tmp_path / "trust", "trust.json")),
+        "parts": experiment_place(write_experiment(tmp_path / "parts", "correspondence.json", **LAYER, table=[PART])),
+        "moved": experiment_place(write_experiment(tmp_path / "moved", "invariance.json", summaries=[SUMMARY] * 2)),
     }
     visit.page.set_viewport_size({"width": size[0], "height": size[1]})
     visit.page.emulate_media(color_scheme="dark" if size == SIZES[0] else "light")
@@ -356,6 +412,9 @@ def test_pages_open_from_disk_and_fit(tmp_path: Path, visit: Visit, size: tuple[
         visit.page.wait_for_load_state("networkidle")
         assert visit.page.evaluate("document.scrollingElement.scrollWidth") <= size[0]
         assert visit.page.title() != "owned"
+        assert visit.complaints == []
+        assert serious(visit.page) == []
+        visit.complaints.clear()  # axe-core asks for style sheets, which file:// refuses
     visit.page.goto(f"{(tmp_path / 'site/ablation').as_uri()}/index.html")
     visit.page.locator("a[href='runs/1/index.html']").click()
     expect(visit.page.get_by_text("Not finished: 3 of 3 epochs so far.")).to_be_visible()

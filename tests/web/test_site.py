@@ -44,7 +44,7 @@ class Links(HTMLParser):
 
 def own_scripts(page: Path, found: list[str | None]) -> bool:
     """Whether a page loads the program's script, one more on the page of a layer, and nothing else."""
-    expected = ["script.js", "units.js"] if page.parent.name == "layers" else ["script.js"]
+    expected = ["script.js", "take.js", *(["units.js"] if page.parent.name == "layers" else [])]
     return [Path(str(script)).parts[-2:] for script in found] == [("static", name) for name in expected]
 
 

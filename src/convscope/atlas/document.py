@@ -52,8 +52,8 @@ WRITING = """\
   `.*.tmp`, and the next writer removes them.
 - All files of an atlas belong to one run: same weights, data set, settings, and version of convscope. `key`,
   in the manifest, is the sha256 of these.
-- `trust.parquet` and `peaks.parquet` may be absent: the atlas was not asked for it, or is older than it. Later
-  versions may add such tables.
+- `trust.parquet`, `peaks.parquet` and `spectra.parquet` may be absent: the atlas was not asked for it, or is older
+  than it. Later versions may add such tables.
 - `peaks.parquet` is the largest single table: about 3.4 bytes a row where no peak is zero, less where many are, so
   90 MB for 26,000 units and the full sample of 1,000 images. Layer, unit and image cost next to nothing
   (dictionaries); values are split into bytes before they are compressed. Each row group holds at most 2<sup>20</sup>

@@ -21,7 +21,18 @@ from convscope.atlas.manifest import JOURNAL, MANIFEST, Manifest, read_manifest
 from convscope.atlas.peaks import Peaks, peaks_of_rows
 from convscope.atlas.projection import Projection
 from convscope.atlas.query import run_query
-from convscope.atlas.schema import ImageRow, LayerRow, PeakRow, PictureRow, ProjectionRow, TopRow, TrustRow, UnitRow
+from convscope.atlas.schema import (
+    ImageRow,
+    LayerRow,
+    PeakRow,
+    PictureRow,
+    ProjectionRow,
+    SpectrumRow,
+    TopRow,
+    TrustRow,
+    UnitRow,
+)
+from convscope.atlas.spectra import LayerSpectrum, spectrum_of_rows
 from convscope.atlas.store import damage_named, merge_rows, open_tables, read_rows, rows_of
 from convscope.atlas.tables import row_type_of
 from convscope.atlas.tiles import crop
@@ -59,7 +70,7 @@ class Atlas:
         if (folder / JOURNAL).is_file():
             raise AtlasFormatError(
                 f"the atlas in {folder} is unfinished: its writer was stopped or is still at work. "
-                "Run the same command again: it goes on where it stopped."
+                "Run the same `convscope atlas` command again: it goes on where it stopped."
             )
         raise AtlasError(f"there is no atlas in {folder} (no {MANIFEST}). Make one with: convscope atlas MODEL IMAGES")
 
@@ -231,6 +242,10 @@ class Atlas:
         except AtlasFormatError as error:
             raise AtlasFormatError(f"{self.path / 'peaks.parquet'}, layer {row.layer}: {error}") from error
 
+    def spectrum(self, layer: str) -> LayerSpectrum | None:
+        """How fine the patterns of a layer's projections are; None if the atlas, an older one, does not say."""
+        return self._spectra.get(self.layer(layer).layer)
+
     def columns(self, table: str, *names: str) -> pa.Table:
         """Some columns of a whole table, in the order of its files, without pictures and projections being read."""
         kind = row_type_of(table)
@@ -276,6 +291,14 @@ class Atlas:
         for row in read_rows(self._tables["trust"], TrustRow):
             found[row.layer] = (*found.get(row.layer, ()), row)
         return found
+
+    @cached_property
+    def _spectra(self) -> dict[str, LayerSpectrum]:
+        rows = read_rows(self._tables["spectra"], SpectrumRow)
+        try:
+            return {layer: spectrum_of_rows(tuple(group)) for layer, group in groupby(rows, key=lambda row: row.layer)}
+        except AtlasFormatError as error:
+            raise AtlasFormatError(f"{self.path / 'spectra.parquet'}: {error}") from error
 
     @cached_property
     def _pictured(self) -> tuple[int, ...]:

@@ -162,6 +162,25 @@ class PeakRow:
     value: float = column("the unit's strongest activation in the image", "float")
 
 
+@dataclass(frozen=True)
+class SpectrumRow:
+    """``spectra.parquet``: how fine the patterns are that a layer's projections show; the table may be absent.
+
+    One row per layer and ring of the radial power spectrum, 46 rings of 1/64 cycles per pixel from 0 on. Over at most
+    32 of the layer's projected units, evenly spaced by channel, and the three strongest projections of each. From each
+    picture its mean is taken away, it is tapered to the borders of its box, and its power is set to 1; all units count
+    the same. Layers without projections are missing.
+    """
+
+    layer: str = column("address of the layer", "string")
+    ring: int = column("ring, from 0; it begins at ring / 64 cycles per pixel of the input", "int32")
+    projected: float = column("share of the projections' power in this ring, mean over units", "float")
+    projected_low: float = column("first quartile of that share over units", "float")
+    projected_high: float = column("third quartile", "float")
+    patch: float = column("the same share of the image patches at the same boxes, mean over units", "float")
+    units: int = column("units that the means are over", "int32")
+
+
 TABLES: dict[str, type] = {
     "images": ImageRow,
     "layers": LayerRow,
@@ -171,4 +190,5 @@ TABLES: dict[str, type] = {
     "pictures": PictureRow,
     "trust": TrustRow,
     "peaks": PeakRow,
+    "spectra": SpectrumRow,
 }

@@ -18,7 +18,7 @@ from convscope.errors import AtlasError
 PARTITIONED = frozenset({"projections", "pictures"})
 """Tables that are a folder of Parquet files; the others are one file."""
 
-OPTIONAL = frozenset({"trust", "peaks"})
+OPTIONAL = frozenset({"trust", "peaks", "spectra"})
 """Tables that an atlas may lack: it was not asked for them, or was made before there were any."""
 
 ROWS_PER_GROUP = {"projections": 9, "pictures": 8}
@@ -33,9 +33,13 @@ SPLIT = {"peaks": ("value",)}
 """Columns of floats stored byte by byte, so that signs and exponents, which are alike, are compressed together."""
 
 
-@cache
 def schema_of(row_type: type) -> pa.Schema:
     """The Arrow schema of a row type: types and documentation from its columns, nullable where ``| None``."""
+    return _schema_of(row_type)
+
+
+@cache
+def _schema_of(row_type: type) -> pa.Schema:
     hints = get_type_hints(row_type)
     return pa.schema([_field(column, hints[column.name]) for column in fields(row_type)])
 

@@ -29,20 +29,19 @@ def export(
     from convscope.errors import SettingError
     from convscope.web.atlas.place import AtlasPlace
     from convscope.web.export import check_target, export_place
-    from convscope.web.opening import open_place
-    from convscope.web.shelf.place import Shelf, names_of
+    from convscope.web.opening import open_places
+    from convscope.web.shelf.place import Shelf
     from convscope.web.site import check_apart
 
     *sources, site = folders
     if not sources:
         raise SettingError(f"only {site} was given; name what to show, and then a folder for its pages")
     check_target(site.resolve())
-    places = [open_place(source) for source in sources]
-    for place in places:
+    places = open_places(sources)
+    for place in places.values():
         if isinstance(place, AtlasPlace):
             check_apart(place.atlas, site.resolve())
-    names = names_of(source.resolve().name for source in sources)
-    shown = places[0] if len(places) == 1 else Shelf(dict(zip(names, places, strict=True)))
+    shown = next(iter(places.values())) if len(places) == 1 else Shelf(places)
     with progress(quiet=as_json or not err.is_terminal) as report:
         index = export_place(shown, site, lambda done, total: report("pages", done, total))
     if as_json:

@@ -38,6 +38,7 @@ STAGES = {
     "correspond": ("comparing", "occlusions"),
     "evolve": ("evolving", "images"),
     "transform": ("transforming", "images"),
+    "spectrum": ("measuring", "layers"),
     "trust": ("testing", "passes"),
     "read training": ("reading", "images"),
     "read validation": ("reading", "images"),

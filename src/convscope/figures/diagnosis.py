@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from convscope.figures.filters import MOST_SHOWN, filter_sheet
 from convscope.figures.ink import COLOURS, FAINT, INK, LINE_COLOURS, PAPER, new_figure, png, short
-from convscope.probes.diagnosis.bands import BANDS, HIGH, LOW
 from convscope.probes.diagnosis.finding import KINDS
 from convscope.probes.diagnosis.result import Diagnosis
+from convscope.spectrum import BANDS, HIGH, LOW
 
 Found = Mapping[str, Diagnosis]
 WIDTH = 6.4

@@ -29,6 +29,7 @@ from convscope.engine.trace import trace
 from convscope.errors import ImageSetError, SettingError
 from convscope.images import ImageSet
 from convscope.models import Model
+from convscope.pipeline.atlas_spectra import add_spectra, has_spectra
 from convscope.pipeline.atlas_trust import add_trust, has_trust
 from convscope.pipeline.pictures import encode_picture
 from convscope.pipeline.rows import image_rows, layer_rows, peak_columns, top_columns, unit_rows
@@ -37,7 +38,7 @@ from convscope.rules.coverage import Coverage, coverage
 from convscope.version import installed_version
 
 Report = Callable[[str, int, int], None]
-"""Called with (stage: "scan", "project" or "trust", done, total)."""
+"""Called with (stage: "scan", "project", "spectrum" or "trust", done, total)."""
 
 
 DRAWN = ("sheets", "site")
@@ -97,8 +98,8 @@ def build_atlas(
     """Make the atlas of ``model`` over ``images`` in the folder ``path``, or finish the one that was begun there.
 
     Everything that can be refused is refused before the first image is read: AddressError, CoverageError, ExportError,
-    and AtlasMismatchError if ``path`` holds an atlas of other weights, data or settings. Sanity scores that a finished
-    atlas lacks are added to it.
+    and AtlasMismatchError if ``path`` holds an atlas of other weights, data or settings. Spectra and sanity scores that
+    a finished atlas lacks are added to it.
     """
     ask = ask or Ask()
     graph = graph_of(model, device)
@@ -110,11 +111,17 @@ def build_atlas(
     settings = _settings(ask, chosen)
     provenance = Provenance(digest_of(model), images.digest, settings, installed_version())
     with open_for_writing(Path(path), provenance, overwrite=overwrite) as folder:
-        tested = ask.trust and ask.units != 0
-        if (folder / MANIFEST).exists():
-            if tested and not has_trust(folder):
+
+        def measure_pictures() -> None:
+            if ask.units != 0 and not has_spectra(folder):
                 _remove(folder, *DRAWN)  # which say nothing of them
+                add_spectra(folder, report)
+            if ask.units != 0 and ask.trust and not has_trust(folder):
+                _remove(folder, *DRAWN)
                 add_trust(folder, model, images, chosen, way, device, report)
+
+        if (folder / MANIFEST).exists():
+            measure_pictures()
             return _summary(_opened(folder))
         _remove(folder, *DRAWN)
         work = folder / "work" / provenance.key[:16]
@@ -132,8 +139,7 @@ def build_atlas(
         _write_tables(folder, model, images, found)
         units = {a: choose_units(tally, ask.units) for a, tally in found.tallies.items()}
         _write_projections(folder, model, images, tasks_of(found, winners_of(found, units)), way, device, report)
-        if tested and not has_trust(folder):
-            add_trust(folder, model, images, chosen, way, device, report)
+        measure_pictures()
         write_manifest(folder, _manifest(model, images, found, settings, covered, provenance))
         return _summary(_opened(folder))
 

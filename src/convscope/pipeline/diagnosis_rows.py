@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.atlas.schema import column
-from convscope.probes.diagnosis.bands import BANDS
 from convscope.probes.diagnosis.result import Diagnosis, FilterLayer
+from convscope.spectrum import BANDS
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from convscope.serve.problem import Problem
 from convscope.serve.refusals import HANDLERS
 from convscope.version import installed_version
 from convscope.web.place import MEDIA
-from convscope.web.shelf.place import Shelf, address_of
+from convscope.web.shelf.place import AT, Shelf, address_of
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem} for status in (400, 401, 403, 404, 405, 408, 409, 413, 422, 500, 503)
@@ -79,7 +79,8 @@ def _places(shelf: Shelf) -> APIRouter:
             raise HTTPException(404, f"Nothing is open under the name {name[:80]!r}. The first page lists what is.")
         if not address:
             return RedirectResponse(f"/{address_of(name, place)}", 307, UNCHECKED)
-        found = await answers.get(f"{name}/{address}", partial(place.answer, address))
+        key = f"{AT}/{name}/{address}"
+        found = await answers.get(key, partial(shelf.answer, key))
         if found is None:
             begin = f"/{address_of(name, place)}"
             raise HTTPException(404, f"{place.title} has nothing at {address[:80]!r}. It begins at {begin}")

@@ -17,6 +17,8 @@ from convscope.serve.gate import Gate, bracketed, is_wildcard
 GRACE = 1
 """Seconds in which answers may still be finished after a stop."""
 BACKLOG = 512
+MOST = 65535
+"""The largest port; larger ones would be taken for what is left of them in 16 bits."""
 REASONS = {
     errno.EADDRINUSE: "is in use by another program. Choose another with --port, or 0 for any that is free",
     errno.EACCES: "may not be used without more rights. Choose one above 1023 with --port",
@@ -35,6 +37,8 @@ class Listening:
 
 def listen(address: str, port: int) -> Listening:
     """Take a port, 0 for any that is free; SettingError if it cannot be had."""
+    if not 0 <= port <= MOST:
+        raise SettingError(f"there is no port {port}; ports are 0 (any that is free) to {MOST}")
     try:
         family, _, _, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         taken = socket.create_server(where[:2], family=family, backlog=BACKLOG)
@@ -43,8 +47,6 @@ def listen(address: str, port: int) -> Listening:
     except OSError as error:
         reason = REASONS.get(error.errno or 0, f"cannot be used: {error.strerror}")
         raise SettingError(f"port {port} of {address} {reason}") from None
-    except OverflowError:
-        raise SettingError(f"there is no port {port}; ports are 0 (any that is free) to 65535") from None
     return Listening(taken, address, taken.getsockname()[1])
 
 

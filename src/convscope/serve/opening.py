@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,8 @@ from convscope.atlas.reader import Atlas
 from convscope.errors import AtlasMismatchError
 from convscope.web.asks import Asks
 from convscope.web.atlas.place import AtlasPlace
-from convscope.web.opening import open_place
-from convscope.web.place import Place
-from convscope.web.shelf.place import Shelf, names_of
+from convscope.web.opening import open_places
+from convscope.web.shelf.place import Shelf
 
 if TYPE_CHECKING:
     from convscope.models import Model
@@ -36,15 +35,14 @@ def open_folders(folders: Sequence[Path], model: Model | None = None) -> Opened:
     Each first page is made once. Raises AtlasError for a folder that cannot be shown, and AtlasMismatchError if the
     model has none of the atlases.
     """
-    names = names_of(folder.resolve().name for folder in folders)
-    places: dict[str, Place] = dict(zip(names, map(open_place, folders), strict=True))
+    places = open_places(folders)
     atlases = {name: place for name, place in places.items() if isinstance(place, AtlasPlace)}
     reasons = {} if model is None else {name: _mismatch(place.atlas, model) for name, place in atlases.items()}
     asked = {name: place.atlas for name, place in atlases.items() if reasons.get(name, "not asked") is None}
     wrong = [reason for reason in reasons.values() if reason is not None]
     if wrong and not asked:
         raise AtlasMismatchError(wrong[0])
-    places |= {name: AtlasPlace(atlas, Asks(name)) for name, atlas in asked.items()}
+    places |= {name: replace(place, asks=Asks(name)) for name, place in atlases.items() if name in asked}
     for place in places.values():
         # So that damage is told at the start, and what all pages need is read before somebody waits for it.
         place.answer(place.first)

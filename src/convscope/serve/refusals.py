@@ -35,11 +35,14 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _sentence(found: dict[str, Any]) -> str:
-    """One finding of the validation, such as: 'unit' in the query: Input should be greater than 0; it is '-1'."""
+    """One finding of the validation, such as: unit: input should be greater than 0; it is '-1'."""
     place, *names = map(str, found["loc"])
-    name = ".".join(names)
+    if found["type"] == "json_invalid":
+        return f"The question is not valid JSON: {found['ctx']['error']}, at character {found['loc'][-1]}."
+    name = ".".join(names) or place
+    said = found["msg"][:1].lower() + found["msg"][1:]
     met = "" if found["type"] == "missing" else f"; it is {str(found['input'])[:80]!r}"
-    return f"{name!r} in the {place}: {found['msg']}{met}."
+    return f"{name}: {said}{met}."
 
 
 def _ours(request: Request, error: Exception) -> Response:

@@ -51,6 +51,14 @@ class Level:
 
 
 @dataclass(frozen=True)
+class Border:
+    """A line up the chart, and a name for what begins there."""
+
+    x: float
+    name: str
+
+
+@dataclass(frozen=True)
 class Chart:
     """Lines over a common axis, in pixels of a picture of ``width`` by ``height``."""
 
@@ -66,6 +74,7 @@ class Chart:
     axis: str  # what is counted across
     lines: tuple[Line, ...]
     levels: tuple[Level, ...]
+    borders: tuple[Border, ...]
     places: tuple[float, ...]  # where the positions lie across
 
 
@@ -86,6 +95,7 @@ def chart(
     positions: Sequence[float],
     series: Sequence[Series],
     levels: Iterable[tuple[float, str]] = (),
+    borders: Iterable[tuple[float, str]] = (),
 ) -> Chart:
     """The chart of ``series`` over ``positions``; all that is finite is shown, from zero or below."""
     marked = [(value, name) for value, name in levels]
@@ -104,6 +114,7 @@ def chart(
         axis=axis,
         lines=tuple(_line(each, positions, x, y) for each in series),
         levels=tuple(Level(y(value), name) for value, name in marked),
+        borders=tuple(Border(x(at), name) for at, name in borders),
         places=tuple(map(x, positions)),
     )  # fmt: skip
 

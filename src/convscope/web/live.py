@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from convscope.web.atlas.catalogue import Catalogue
 from convscope.web.atlas.parts import image_link
+from convscope.web.head import make_head
 from convscope.web.pages import Head, ImageLink, Link
 from convscope.web.urls import Urls
 
@@ -109,13 +110,5 @@ def offer_of(catalogue: Catalogue, at: str) -> Offer:
 
 def live_head(title: str, name: str, trail: Sequence[Link]) -> Head:
     """What all live pages share; ``name`` is that of the page."""
-    return Head(
-        title=title,
-        style=HERE.static("style.css"),
-        script=HERE.static("script.js"),
-        json=f"{name}.json",
-        trail=tuple(trail),
-        previous=None,
-        next=None,
-        sheets=("static/live.css",),
-    )
+    # What only live pages use lies beside them, on the server alone.
+    return replace(make_head(HERE.static, title, f"{name}.json", trail), sheets=("static/live.css",))

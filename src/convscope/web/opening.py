@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from convscope.atlas.manifest import JOURNAL, MANIFEST
@@ -13,6 +13,8 @@ from convscope.web.atlas.place import AtlasPlace
 from convscope.web.evolution.place import evolution_place, recognised
 from convscope.web.place import Place
 from convscope.web.results import places as results
+from convscope.web.shelf.connect import connected
+from convscope.web.shelf.place import names_of
 
 
 def is_atlas(folder: Path) -> bool:
@@ -33,6 +35,12 @@ KINDS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Place]], ...] = (
     (exported.recognised, exported.exported_place),
 )
 """What tells that a folder is of a kind, and what opens it; the first that holds."""
+
+
+def open_places(folders: Sequence[Path]) -> dict[str, Place]:
+    """The places of all folders by short names of their own, connected; raises as ``open_place``."""
+    names = names_of(folder.resolve().name for folder in folders)
+    return connected(dict(zip(names, map(open_place, folders), strict=True)))
 
 
 def open_place(folder: str | Path) -> Place:

@@ -24,6 +24,7 @@ class Head:
     title: str  # of the browser's tab
     style: str  # address of the style sheet
     script: str  # address of the script
+    take: str  # address of the script that saves figures and tables
     json: str  # address of the same page as JSON
     trail: tuple[Link, ...]  # the way here from the index, without the page itself
     previous: Link | None  # neighbour on the left, also on the arrow key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-COMMON = ("style.css", "script.js")
+COMMON = ("style.css", "script.js", "take.js")
 """What every page uses."""
 ATLAS = (*COMMON, "atlas.css", "units.js")
 """What the pages of an atlas use."""

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convscope.probes.diagnosis.bands import HIGH, LOW, spectra
+from convscope.probes.diagnosis.bands import spectra
+from convscope.spectrum import HIGH, LOW
 from tests.probes.diagnosis.make import grating
 
 

@@ -1,7 +1,6 @@
 """Which frequencies of an image the first layer's filters answer to: spectra, bands, and how well a band is covered.
 
-Frequencies are in cycles per pixel of the network's input, whatever the size of the filters, so that networks share one
-axis: 0.5 is the finest pattern along an axis, and 0.71 along a diagonal.
+Frequencies are in cycles per pixel of the network's input, whatever the size of the filters (``convscope.spectrum``).
 """
 
 from __future__ import annotations
@@ -12,17 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.spectrum import HIGH, LOW, SIDE, band_shares, radial_shares, radii, ring_frequencies
+
 Numbers = NDArray[np.float32]
 
-SIDE = 128
-"""Points of a spectrum along an axis, at least: 1/128 cycles per pixel apart."""
 POINTS_PER_WEIGHT = 4
 """A filter is padded to so many times its size: its spectrum is smooth between the points."""
-RING = 1 / 64
-"""Width of a ring of the radial spectrum, in cycles per pixel."""
-LOW, HIGH = 1 / 8, 1 / 4
-"""Borders of the bands: patterns longer than 8 pixels, of 8 to 4 pixels, and finer than 4."""
-BANDS = ("low", "mid", "high")
 HALF_POWER = 0.5
 """A filter covers the frequencies at which it has at least this part of its own peak power."""
 FAINT = 0.1
@@ -60,30 +54,26 @@ def spectra(filters: NDArray[np.floating]) -> Spectra:
     """The spectra of filters, float (units, channels, rows, columns), of one first layer."""
     side = max(SIDE, POINTS_PER_WEIGHT * 2 ** math.ceil(math.log2(max(filters.shape[2:]))))
     line = np.fft.fftfreq(side)
-    radius = np.hypot(*np.meshgrid(line, line, indexing="ij"))
-    rings = np.floor(radius / RING).astype(np.int64)
-    band = (radius >= LOW).astype(np.int64) + (radius >= HIGH)
+    radius = radii(side, side)
     loud = _loud(filters)
-    radial, shares, peaks = [], [], []
+    radial, peaks = [], []
     answer = np.zeros((side, side))
     for each, counts in zip(filters, loud, strict=True):
         power = (np.abs(np.fft.fft2(each.astype(np.float64), (side, side))) ** 2).sum(0)
-        total = power.sum() or 1.0
-        radial.append(np.bincount(rings.ravel(), power.ravel()) / total)
-        shares.append(np.bincount(band.ravel(), power.ravel(), len(BANDS)) / total)
+        radial.append(radial_shares(power))
         place = np.unravel_index(int(power.argmax()), power.shape)
         peaks.append((radius[place], np.degrees(np.arctan2(line[place[0]], line[place[1]])) % 180))
         if counts:
             np.maximum(answer, power / power[place], out=answer)
     peak, angle = np.array(peaks).T
     return Spectra(
-        frequency=((np.arange(rings.max() + 1) + 0.5) * RING).astype(np.float32),
+        frequency=ring_frequencies().astype(np.float32),
         radial=np.array(radial, np.float32),
-        shares=np.array(shares, np.float32),
+        shares=band_shares(np.array(radial)).astype(np.float32),
         peak=peak.astype(np.float32),
         angle=angle.astype(np.float32),
         answer=np.fft.fftshift(answer).astype(np.float32),
-        covered=float((answer[band == BANDS.index("mid")] >= HALF_POWER).mean()),
+        covered=float((answer[(radius >= LOW) & (radius < HIGH)] >= HALF_POWER).mean()),
     )
 
 

@@ -14,6 +14,7 @@ from convscope.atlas.schema import LayerRow, TopRow, UnitRow
 from convscope.errors import AtlasFormatError
 from convscope.render import SHEETS, sheet_name
 from convscope.web.asks import Asks
+from convscope.web.atlas.beside import EvolutionBeside
 from convscope.web.atlas.layer_peaks import LayerPeaks, layer_peaks
 from convscope.web.atlas.pieces import Method
 from convscope.web.atlas.words import LIMITS, SCALING, SENTENCES, TITLES
@@ -53,6 +54,8 @@ class Catalogue:
     atlas: Atlas
     asks: Asks | None = None
     """Where live questions are asked, if there is a server with the model."""
+    beside: tuple[EvolutionBeside, ...] = ()
+    """Evolutions that the atlas's network is part of, open beside it."""
 
     @cached_property
     def size(self) -> tuple[int, int]:

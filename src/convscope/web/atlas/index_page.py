@@ -16,6 +16,7 @@ from convscope.web.atlas.parts import (
     unit_card,
 )
 from convscope.web.atlas.pieces import Rule
+from convscope.web.atlas.spectrum import spectrum_of
 from convscope.web.atlas.trust import trust_of
 from convscope.web.pages import Fact, Link
 from convscope.web.urls import INDEX
@@ -57,7 +58,12 @@ def _strip(catalogue: Catalogue, row: LayerRow) -> LayerStrip:
     count = min(SAMPLES, len(units))
     chosen = [units[(2 * n + 1) * len(units) // (2 * count)] for n in range(count)]
     cards = tuple(unit_card(catalogue, row, unit, INDEX) for unit in chosen)
-    return LayerStrip(layer_facts(catalogue, row, INDEX), trust_of(catalogue, row.layer), cards)
+    return LayerStrip(
+        layer=layer_facts(catalogue, row, INDEX),
+        trust=trust_of(catalogue, row.layer),
+        spectrum=spectrum_of(catalogue.atlas, row.layer),
+        samples=cards,
+    )
 
 
 def _model_facts(catalogue: Catalogue) -> tuple[Fact, ...]:

@@ -12,6 +12,7 @@ from convscope.web.atlas.parts import (
     neighbours,
     unit_card,
 )
+from convscope.web.atlas.spectrum import spectrum_panel
 from convscope.web.atlas.trust import trust_of
 from convscope.web.pages import Link
 from convscope.web.urls import FOLDER
@@ -35,4 +36,5 @@ def layer_page(catalogue: Catalogue, address: str) -> LayerPage:
         sheet=FOLDER.sheet(address) if address in catalogue.sheets else None,
         method=catalogue.method,
         trust=trust_of(catalogue, address),
+        spectrum=spectrum_panel(catalogue.atlas, address),
     )

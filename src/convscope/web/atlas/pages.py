@@ -8,6 +8,8 @@ from convscope.web.atlas.drawing import Drawing
 from convscope.web.atlas.histogram import Histogram
 from convscope.web.atlas.pieces import LayerFacts, Method, Rule, Skip, Top, Trust, UnitCard
 from convscope.web.atlas.preference import Preference
+from convscope.web.atlas.spectrum import Spectrum, SpectrumPanel
+from convscope.web.evolution.pages import EvolutionStrip
 from convscope.web.pages import Box, Fact, Head, ImageLink, Link, Sprite
 
 
@@ -17,6 +19,7 @@ class LayerStrip:
 
     layer: LayerFacts
     trust: Trust | None  # None: its pictures were not tested
+    spectrum: Spectrum | None  # None: nothing was projected, or the atlas is older than its table of spectra
     samples: tuple[UnitCard, ...]  # of the projected units; of those with top activations if none was projected
 
 
@@ -60,6 +63,18 @@ class UnitPeaks:
     twin: float  # from what correlation on a unit counts as nearly a duplicate
     chance: float  # a correlation that unrelated units reach; up to it none is listed
     alone: str | None  # why there are no similar units
+
+
+@dataclass(frozen=True)
+class UnitEvolution:
+    """How a unit came about, by an evolution that the atlas's network is part of."""
+
+    name: str  # of the evolution
+    page: Link  # of the unit in it; of its layer, where the unit was not drawn
+    sheet: str  # address of the style sheet of strips
+    here: int  # number of the checkpoint that is the atlas's network
+    method: str  # of its projections
+    strip: EvolutionStrip
 
 
 @dataclass(frozen=True)
@@ -122,6 +137,7 @@ class LayerPage:
     sheet: str | None  # address of the layer's contact sheet, a PNG
     method: Method
     trust: Trust | None  # None: its pictures were not tested
+    spectrum: SpectrumPanel | None  # None: nothing was projected, or the atlas is older than its table of spectra
 
 
 @dataclass(frozen=True)
@@ -145,6 +161,7 @@ class UnitPage:
     classes: tuple[ClassTops, ...]
     class_limit: int  # no more classes than so many are shown
     methods: tuple[MethodPicture, ...]  # side by side; empty where no server has the model
+    evolutions: tuple[UnitEvolution, ...]  # that are open beside the atlas
     method: Method
     trust: Trust | None  # None: its pictures were not tested
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from convscope.atlas.schema import LayerRow, TopRow, UnitRow
@@ -12,6 +13,7 @@ from convscope.web.atlas.pages import MethodPicture
 from convscope.web.atlas.pieces import LayerFacts, Skip, Top, UnitCard
 from convscope.web.atlas.tiles import card_sheet, coarse, frame_of, is_whole, projection_sheet, window_of
 from convscope.web.atlas.words import TITLES
+from convscope.web.head import Around, make_head
 from convscope.web.pages import Head, ImageLink, Link, Picture, Sprite
 from convscope.web.urls import Urls, json_of
 
@@ -24,21 +26,13 @@ def head_of(
     title: str,
     page: str,
     trail: tuple[Link, ...] = (),
-    around: tuple[Link | None, Link | None] = (None, None),
+    around: Around = (None, None),
 ) -> Head:
     """What all pages share; ``page`` is its own address, ``trail`` what lies between it and the index."""
     spec = catalogue.atlas.manifest.model.spec
-    return Head(
-        title=f"{title} \N{MIDDLE DOT} {spec}",
-        style=urls.static("style.css"),
-        script=urls.static("script.js"),
-        json=json_of(page),
-        trail=(Link(spec, urls.index()), *trail),
-        previous=around[0],
-        next=around[1],
-        sheets=(urls.static("atlas.css"),),
-        asks=catalogue.asks.pages(urls) if catalogue.asks else (),
-    )
+    way = () if page == urls.index() else (Link(spec, urls.index()), *trail)
+    head = make_head(urls.static, f"{title} \N{MIDDLE DOT} {spec}", json_of(page), way, around, ["atlas.css"])
+    return replace(head, asks=catalogue.asks.pages(urls) if catalogue.asks else ())
 
 
 def methods_of(catalogue: Catalogue, layer: LayerRow, unit: int, urls: Urls) -> tuple[MethodPicture, ...]:

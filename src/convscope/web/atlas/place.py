@@ -11,6 +11,7 @@ from typing import TypeVar
 from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import UnitRow
 from convscope.web.asks import Asks
+from convscope.web.atlas.beside import EvolutionBeside
 from convscope.web.atlas.catalogue import Catalogue
 from convscope.web.atlas.export import all_answers, pages_of
 from convscope.web.atlas.image_pages import image_page, images_page, parts_of
@@ -32,10 +33,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class AtlasPlace:
-    """The pages of an atlas; with ``asks`` they lead to live questions as well. Safe to use from several threads."""
+    """The pages of an atlas, which lead to live questions with ``asks``, and show evolutions that are ``beside`` it.
+
+    Safe to use from several threads.
+    """
 
     atlas: Atlas
     asks: Asks | None = None
+    beside: tuple[EvolutionBeside, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -55,7 +60,7 @@ class AtlasPlace:
     @cached_property
     def catalogue(self) -> Catalogue:
         """What many pages ask of the atlas."""
-        return Catalogue(self.atlas, self.asks)
+        return Catalogue(self.atlas, self.asks, self.beside)
 
     @cached_property
     def patches(self) -> Patches:

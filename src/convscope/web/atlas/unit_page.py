@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from convscope.atlas.schema import TopRow, UnitRow
 from convscope.web.atlas.catalogue import CLASSES, ByClass, Catalogue
@@ -50,8 +51,10 @@ def unit_page(
     trail = (Link(unit.layer, UNIT.layer(unit.layer)),)
     among = catalogue.projected_units[unit.layer] if unit.layer in catalogue.partial else ()
     before, after = nearest(among, unit.unit)
+    evolutions = tuple(found for each in catalogue.beside if (found := each.unit(UNIT.root, layer, unit.unit)))
+    head = head_of(catalogue, UNIT, address, UNIT.unit(unit.layer, unit.unit), trail, around)
     return UnitPage(
-        head=head_of(catalogue, UNIT, address, UNIT.unit(unit.layer, unit.unit), trail, around),
+        head=replace(head, sheets=head.sheets + tuple(each.sheet for each in evolutions[:1])),
         address=address,
         snippet=python_snippet(catalogue, unit, projected=bool(ranks)),
         command=project_command(catalogue, tops[0]) if tops and not ranks else None,
@@ -70,6 +73,7 @@ def unit_page(
         ),
         class_limit=CLASSES,
         methods=methods_of(catalogue, layer, unit.unit, UNIT),
+        evolutions=evolutions,
         method=catalogue.method,
         trust=trust_of(catalogue, unit.layer),
     )

@@ -25,6 +25,7 @@ from convscope.web.comparison.pages import (
 )
 from convscope.web.comparison.urls import OVERVIEW, PAIR, ComparisonUrls
 from convscope.web.comparison.words import LIMITS, WHY, method_of
+from convscope.web.head import Around, make_head
 from convscope.web.pages import Fact, Head, Link
 from convscope.web.urls import json_of
 
@@ -111,18 +112,10 @@ def _head(
     title: str,
     page: str,
     trail: tuple[Link, ...] = (),
-    around: tuple[Link | None, Link | None] = (None, None),
+    around: Around = (None, None),
 ) -> Head:
-    return Head(
-        title=f"{title} \N{MIDDLE DOT} {' | '.join(compared.specs)}",
-        style=urls.static("style.css"),
-        script=urls.static("script.js"),
-        json=json_of(page),
-        trail=trail,
-        previous=around[0],
-        next=around[1],
-        sheets=(urls.static("atlas.css"), urls.static("comparison.css")),
-    )
+    shown = f"{title} \N{MIDDLE DOT} {' | '.join(compared.specs)}"
+    return make_head(urls.static, shown, json_of(page), trail, around, ["atlas.css", "comparison.css"])
 
 
 def _href(urls: ComparisonUrls, pair: LayerPair) -> str:

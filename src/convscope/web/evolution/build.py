@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from convscope.errors import AddressError
+from convscope.web.evolution.beside import AtlasBeside
 from convscope.web.evolution.curve import convergence_chart
 from convscope.web.evolution.facts import LayerFacts
 from convscope.web.evolution.pages import (
@@ -50,8 +53,8 @@ FILES = {
 """What is offered of a folder, if it is there."""
 
 
-def evolution_page(stored: StoredEvolution) -> EvolutionPage:
-    """The page of the evolution."""
+def evolution_page(stored: StoredEvolution, notes: tuple[str, ...] = ()) -> EvolutionPage:
+    """The page of the evolution, with ``notes`` on what is beside it."""
     facts = stored.facts
     return EvolutionPage(
         head=head_of(stored, ROOT, "Evolution", ROOT.index()),
@@ -71,7 +74,7 @@ def evolution_page(stored: StoredEvolution) -> EvolutionPage:
         downloads=downloads_of(stored.files, FILES),
         facts=_facts(stored),
         skipped=tuple(Fact(skip.image, skip.reason) for skip in facts.skipped),
-        notes=facts.notes,
+        notes=facts.notes + notes,
     )
 
 
@@ -105,8 +108,10 @@ def layer_page(stored: StoredEvolution, address: str) -> EvolutionLayerPage:
     )
 
 
-def strip_page(stored: StoredEvolution, address: str, unit: int) -> EvolutionStripPage:
-    """The page of a unit; AddressError if there is none."""
+def strip_page(
+    stored: StoredEvolution, address: str, unit: int, beside: Sequence[AtlasBeside] = ()
+) -> EvolutionStripPage:
+    """The page of a unit, which leads to the same unit in atlases; AddressError if there is none."""
     strip = strip_of(stored, address, unit)
     if strip is None:
         raise AddressError(f"the evolution has no unit {address}:{unit}")
@@ -120,6 +125,7 @@ def strip_page(stored: StoredEvolution, address: str, unit: int) -> EvolutionStr
         strip=strip,
         jumps=sum(step.jump for step in strip.steps),
         method=method_of(stored),
+        atlases=tuple(found for atlas in beside if (found := atlas.unit(UNIT.root, address, unit))),
     )
 
 

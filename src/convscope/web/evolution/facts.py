@@ -68,6 +68,16 @@ class SkippedImage:
 
 
 @dataclass(frozen=True)
+class CheckpointFacts:
+    """A checkpoint: where its network came from."""
+
+    label: str
+    position: float
+    model: str | None = None  # None: it was recorded while it was trained
+    digest: str | None = None  # of its weights, ops and preprocessing, as in an atlas's manifest; None: not recorded
+
+
+@dataclass(frozen=True)
 class EvolutionFacts:
     """The part of ``evolution.json`` that the pages use."""
 
@@ -81,6 +91,7 @@ class EvolutionFacts:
     images: ImagesFacts
     skipped: tuple[SkippedImage, ...]
     notes: tuple[str, ...]
+    checkpoints: tuple[CheckpointFacts, ...] = ()  # none, or one for each label
 
 
 def read_facts(files: ResultFiles) -> EvolutionFacts:
@@ -96,6 +107,8 @@ def _contradictions(facts: EvolutionFacts) -> Iterator[str]:
     count = len(facts.labels)
     if count < 2 or len(facts.positions) != count:
         yield f"{count} labels and {len(facts.positions)} positions; expected two or more of each, as many"
+    if facts.checkpoints and tuple(each.label for each in facts.checkpoints) != facts.labels:
+        yield f"the labels {', '.join(facts.labels)} are not those of the checkpoints"
     if any(after <= before for before, after in zip(facts.positions, facts.positions[1:], strict=False)):
         yield f"the positions {', '.join(f'{each:g}' for each in facts.positions)} do not rise"
     if len({layer.layer for layer in facts.layers}) != len(facts.layers):

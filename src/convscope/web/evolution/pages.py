@@ -105,6 +105,15 @@ class EvolutionStrip:
 
 
 @dataclass(frozen=True)
+class UnitInAtlas:
+    """The same unit in an atlas that was made from one of the checkpoints."""
+
+    name: str  # of the atlas's model
+    label: str  # of the checkpoint
+    href: str
+
+
+@dataclass(frozen=True)
 class EvolutionStripPage:
     """A strip with a page of its own."""
 
@@ -112,6 +121,7 @@ class EvolutionStripPage:
     strip: EvolutionStrip
     jumps: int
     method: str
+    atlases: tuple[UnitInAtlas, ...]  # that are open beside it
 
 
 @dataclass(frozen=True)

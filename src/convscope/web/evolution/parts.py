@@ -14,6 +14,7 @@ from convscope.web.evolution.pages import Mark, Measure, Tile
 from convscope.web.evolution.sprites import LARGE, SMALL, cell_of
 from convscope.web.evolution.stored import StoredEvolution
 from convscope.web.evolution.urls import EvolutionUrls
+from convscope.web.head import Around, make_head
 from convscope.web.pages import Head, Link, Sprite
 from convscope.web.urls import json_of
 
@@ -31,19 +32,11 @@ def head_of(
     title: str,
     page: str,
     trail: tuple[Link, ...] = (),
-    around: tuple[Link | None, Link | None] = (None, None),
+    around: Around = (None, None),
 ) -> Head:
     """What all pages share; ``page`` is its own address, ``trail`` the way to it."""
-    return Head(
-        title=f"{title} \N{MIDDLE DOT} {name_of(stored)}",
-        style=urls.static("style.css"),
-        script=urls.static("script.js"),
-        json=json_of(page),
-        trail=trail,
-        previous=around[0],
-        next=around[1],
-        sheets=(urls.static("evolution.css"),),
-    )
+    shown = f"{title} \N{MIDDLE DOT} {name_of(stored)}"
+    return make_head(urls.static, shown, json_of(page), trail, around, ["evolution.css"])
 
 
 def name_of(stored: StoredEvolution) -> str:

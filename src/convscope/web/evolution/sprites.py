@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from PIL import Image
 
-from convscope.display import Picture, display_scale, fit, shrink, to_picture, to_rgb
+from convscope.display import GREY, Picture, display_scale, fit, shrink, to_picture, to_rgb
 from convscope.errors import AtlasFormatError
 from convscope.web.evolution.archive import Archive, Drawn
 
@@ -51,7 +51,8 @@ def _tiles(drawn: Drawn, side: int, archive: Archive) -> tuple[Picture, Picture]
         projection = to_picture(small, display_scale([small]))
     except ValueError as error:
         raise AtlasFormatError(f"{archive.path}: {error}. Make the result again.") from error
-    return fit(projection, side), fit(np.asarray(to_rgb(drawn.patch)), side)
+    # What the unit does not see is grey, as on the pages of an atlas.
+    return fit(projection, side, GREY), fit(np.asarray(to_rgb(drawn.patch)), side, GREY)
 
 
 def _cornered(tile: Picture) -> Picture:

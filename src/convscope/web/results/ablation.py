@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ class AblationPage:
     head: Head
     name: str
     question: str
-    limits: str  # what it can and cannot show
+    limits: tuple[str, ...]  # what it can and cannot show, point by point
     quantities: tuple[str, ...]  # shares, of the outcomes of each variant
     variants: tuple[VariantLine, ...]
     figures: tuple[Figure, ...]
@@ -131,7 +132,7 @@ def ablation_page(folder: str | Path) -> AblationPage:
         head=result_head(f"Ablation \N{MIDDLE DOT} {plan.name}"),
         name=plan.name,
         question=" ".join(plan.question.split()),
-        limits=" ".join(plan.limits.split()),
+        limits=_points(plan.limits),
         quantities=tuple(QUANTITIES.get(name, name.replace("_", " ").replace("-", " ")) for name in quantities),
         variants=tuple(_variants(summary, runs, quantities, files)),
         figures=figures_of(files, FIGURES),
@@ -224,3 +225,9 @@ def _run_line(row: dict[str, Any], names: list[str]) -> RunLine:
         training_error=row["training_error"],
         validation_error=row["validation_error"],
     )
+
+
+def _points(text: str) -> tuple[str, ...]:
+    """A list in Markdown as its points, other text as one point, each on one line."""
+    points = re.split(r"^- ", text, flags=re.MULTILINE)
+    return tuple(" ".join(point.split()) for point in points if point.strip())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 from convscope.errors import AtlasError, AtlasFormatError
 from convscope.web.pages import Fact, Head
 from convscope.web.result_files import ResultFiles
-from convscope.web.results.parts import downloads_of, figures_of, result_head, spelled
-from convscope.web.results.values import Download, Figure
+from convscope.web.results.correspondence import correspondence_findings
+from convscope.web.results.invariance import invariance_findings
+from convscope.web.results.parts import downloads_of, figures_of, objects, result_head, spelled
+from convscope.web.results.values import Download, Figure, Findings
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Kind:
     pictures: Mapping[str, str]  # file name to what it shows
     tables: Mapping[str, str]  # file name to what it holds
     each: str | None = None  # part of the facts that lists several results, each with notes and omissions of its own
+    findings: Callable[[Mapping[str, Any], str], Findings] = lambda _facts, _where: Findings()
 
 
 KINDS: Mapping[str, Kind] = {
@@ -78,12 +81,14 @@ KINDS: Mapping[str, Kind] = {
             "labels.parquet": "probabilities of the labels",
             "units.parquet": "units",
         },
+        findings=invariance_findings,
     ),
     "correspondence.json": Kind(
         "Correspondence",
         "correspond",
         {"table.png": "Table 1", "figure.png": "Parts and random regions"},
         {"table.csv": "table 1", "pairs.parquet": "every pair of images", "random.parquet": "every random draw"},
+        findings=correspondence_findings,
     ),
     "trust.json": Kind(
         "Can the pictures be trusted?",
@@ -117,6 +122,7 @@ class ExperimentPage:
     head: Head
     title: str
     command: str  # of convscope, that wrote it
+    findings: Findings
     figures: tuple[Figure, ...]
     downloads: tuple[Download, ...]
     notes: tuple[str, ...]
@@ -140,11 +146,12 @@ def experiment_page(folder: str | Path) -> ExperimentPage:
     if name is None:
         raise AtlasError(f"{files.path} holds no result: none of {', '.join(KINDS)} is there.")
     kind, facts, where = KINDS[name], files.facts(name), str(files.path / name)
-    parts = [facts, *_results(facts, kind, where)]
+    parts = [facts, *(objects(facts, kind.each, where) if kind.each else [])]
     return ExperimentPage(
         head=result_head(kind.title),
         title=kind.title,
         command=kind.command,
+        findings=kind.findings(facts, where),
         figures=figures_of(files, kind.pictures),
         downloads=downloads_of(files, kind.tables),
         notes=tuple(dict.fromkeys(note for part in parts for note in _texts(part.get("notes"), f"{where}: notes"))),
@@ -162,13 +169,6 @@ def _texts(value: Any, where: str) -> Iterator[str]:
     if value is not None and not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
         raise AtlasFormatError(f"{where}: expected a list of sentences. Make the result again.")
     yield from value or ()
-
-
-def _results(facts: dict[str, Any], kind: Kind, where: str) -> list[dict[str, Any]]:
-    found = facts.get(kind.each, []) if kind.each else []
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise AtlasFormatError(f"{where}: {kind.each}: expected a list of objects. Make the result again.")
-    return found
 
 
 def _omissions(facts: dict[str, Any], where: str) -> Iterator[Fact]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 from PIL import Image
 
 from convscope.errors import AtlasFormatError
+from convscope.web.head import make_head
 from convscope.web.listed import Maker
 from convscope.web.pages import Fact, Head, Link, Picture
 from convscope.web.result_files import ResultFiles
 from convscope.web.results.values import Download, Figure
+from convscope.web.urls import Urls
 
 INDEX, JSON = "index.html", "index.json"
 _DEEPEST = 8
@@ -22,8 +25,7 @@ _FORMATS = ("PNG", "WEBP")
 
 def result_head(title: str, trail: tuple[Link, ...] = (), root: str = "") -> Head:
     """The head of a result's only page; ``root`` leads to the folder with the program's own files."""
-    static = f"{root}static/"
-    return Head(title, f"{static}style.css", f"{static}script.js", JSON, trail, None, None)
+    return make_head(Urls(root).static, title, JSON, trail)
 
 
 def file_at(name: str) -> str:
@@ -56,7 +58,17 @@ def downloads_of(files: ResultFiles, holds: Mapping[str, str]) -> tuple[Download
 
 def size_of(count: int) -> str:
     """A number of bytes, in words."""
-    return f"{count / 1e6:.3g} MB" if count >= 1e6 else f"{max(count / 1e3, 0.1):.2g} kB"
+    if count >= 999_500:
+        return f"{count / 1e6:.3g} MB"
+    return f"{count / 1e3:.0f} kB" if count >= 9_950 else f"{max(count / 1e3, 0.1):.1f} kB"
+
+
+def objects(facts: Mapping[str, Any], name: str, where: str) -> list[dict[str, Any]]:
+    """The objects that a part of the facts lists, none if there is no such part; AtlasFormatError for anything else."""
+    found = facts.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise AtlasFormatError(f"{where}: {name}: expected a list of objects. Make the result again.")
+    return found
 
 
 def spelled(value: object, where: str, name: str = "", deep: int = 0) -> Iterator[Fact]:

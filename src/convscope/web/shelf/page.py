@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from convscope.web.head import make_head
 from convscope.web.pages import Head, Link
 from convscope.web.urls import INDEX, json_of
 
@@ -41,15 +42,7 @@ def shelf_page(places: Iterable[ShelfPlace]) -> ShelfPage:
     for place in places:
         groups.setdefault(place.kind, []).append(place)
     return ShelfPage(
-        head=Head(
-            title="Places",
-            style=INDEX.static("style.css"),
-            script=INDEX.static("script.js"),
-            json=json_of(INDEX.index()),
-            trail=(),
-            previous=None,
-            next=None,
-        ),
+        head=make_head(INDEX.static, "Places", json_of(INDEX.index())),
         count=sum(map(len, groups.values())),
         groups=tuple(ShelfGroup(kind, tuple(group)) for kind, group in groups.items()),
     )

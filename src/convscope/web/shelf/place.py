@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import quote
 
@@ -59,14 +59,26 @@ class Shelf:
         at, _, rest = name.partition("/")
         within, _, address = rest.partition("/")
         if at == AT and within in self.places:
-            return self.places[within].answer(address)
+            found = self.places[within].answer(address)
+            return None if found is None else self._framed(address, found)
         return self.front.get(name)
 
     def answers(self) -> Iterator[tuple[str, Answer]]:
         """Every address with what stands there."""
         yield from self.front.items()
         for name, place in self.places.items():
-            yield from ((f"{AT}/{name}/{address}", answer) for address, answer in place.answers())
+            yield from ((f"{AT}/{name}/{address}", self._framed(address, each)) for address, each in place.answers())
+
+    def _framed(self, address: str, answer: Answer) -> Answer:
+        """A page of a place with the way back to the list of all, if there are several: places know nothing of it.
+
+        Also pages that were written long ago, by an export or a comparison, have the slot.
+        """
+        if len(self.places) == 1 or not address.endswith(".html"):
+            return answer
+        up = "../" * (address.count("/") + 2)
+        link = f'<li><a href="{up}{self.first}" rel="up">Places</a></li>'
+        return replace(answer, content=answer.content.replace(SLOT, link.encode(), 1))
 
     @cached_property
     def front(self) -> Mapping[str, Answer]:
@@ -80,6 +92,10 @@ class Shelf:
             json_of(INDEX.index()): answered(json_of(INDEX.index()), to_json(page)),
             **{INDEX.static(name): answered(INDEX.static(name), static_file(name)) for name in COMMON},
         }
+
+
+SLOT = b"<!-- places -->"
+"""Where a page has room for the way to what holds its place."""
 
 
 def names_of(folders: Iterable[str]) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ function frame(chart, { x, y }, high, words) {
 
 function line(chart, { x, y }, values, colour, title) {
   const points = now.values.flatMap((value, place) => (values[place] === null ? [] : [`${x(value)},${y(values[place])}`]));
-  const drawn = element("polyline", { points: points.join(" "), stroke: colour });
+  const drawn = element("polyline", { points: points.join(" "), color: colour });
   drawn.append(element("title", {}, title));
   chart.append(drawn);
 }
@@ -55,7 +55,7 @@ function legend(place, rows) {
   place.replaceChildren(...rows.map(([colour, words]) => {
     const entry = document.createElement("span");
     const mark = document.createElement("i");
-    mark.style.background = colour;
+    mark.style.color = colour;
     entry.append(mark, words);
     return entry;
   }));

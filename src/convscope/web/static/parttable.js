@@ -36,8 +36,14 @@ export function showTables(place, found, colourOf) {
     const random = found.random.find((entry) => entry.layer === layer).delta;
     return element("section", { class: "layertable" },
       element("h3", { class: "mono" }, layer), element("p", { class: "small soft" }, `${dimensions} features; random regions over all parts: \u0394 ${digits(random)}`),
-      picture(lines, colourOf, layer), table(lines, layer));
+      picture(lines, colourOf, layer), taking(`correspondence ${layer}`), table(lines, layer));
   }));
+}
+
+// For take.js, as the templates make them.
+function taking(name) {
+  return element("p", { class: "take" }, ...["svg", "png"].map((kind) => element("button",
+    { type: "button", "data-take": kind, "data-name": name, "aria-label": `Save the figure as ${kind.toUpperCase()}` }, kind.toUpperCase())));
 }
 
 function table(lines, layer) {
@@ -58,7 +64,7 @@ function picture(lines, colourOf, layer) {
   const x = (value) => `${4 + ((value / step - first) / (last - first)) * 92}%`;
   const bottom = lines.length * ROW + 4;
   const ticks = Array.from({ length: last - first + 1 }, (_, place) => (first + place) * step);
-  const made = shape("svg", { class: "chart deltas", height: bottom + 40, role: "img", "aria-label":
+  const made = shape("svg", { class: "chart deltas", height: bottom + 54, role: "img", "aria-label":
     `\u0394 at ${layer}: ${lines.map((line) => `${line.part} ${digits(line.delta)}, random ${digits(line.random_delta)}`).join("; ")}` });
   for (const tick of ticks) {
     made.append(shape("line", { class: "grid", x1: x(tick), x2: x(tick), y1: 0, y2: bottom }),
@@ -72,7 +78,8 @@ function picture(lines, colourOf, layer) {
     if (line.low !== null) made.append(shape("line", { x1: x(line.low), x2: x(line.high), y1: y, y2: y, stroke: colour, "stroke-width": 3 }));
     made.append(shape("circle", { class: "delta", cx: x(line.delta), cy: y, r: 6, fill: colour }, shape("title", {}, `${line.part}: ${digits(line.delta)}`)));
   });
-  made.append(shape("text", { x: "1%", y: bottom + 33 }, "\u0394 with interval; grey: random draws. Lower: more consistent"));
+  made.append(shape("text", { x: "1%", y: bottom + 33 }, "\u0394 with its interval; grey: random draws"),
+    shape("text", { x: "1%", y: bottom + 47 }, "the lower, the more consistent"));
   return made;
 }
 

@@ -1,11 +1,13 @@
 // Keys, copying and what belongs together. The pages read well without it.
 "use strict";
 
-const editing = (target) => target instanceof Element && target.closest("input, select, textarea, [contenteditable]");
+// Keys that mean something where the focus is: a list takes letters and arrows, but no signs.
+const taken = (target, key) => target instanceof Element
+  && target.closest("/?".includes(key) ? "input, textarea, [contenteditable]" : "input, select, textarea, [contenteditable]");
 
 function follow(relation) {
-  const link = document.querySelector(`a[rel="${relation}"], a[data-turn="${relation}"]`);
-  if (link) link.click();
+  // The last: of the links that lead up, the way is from the farthest to the nearest.
+  [...document.querySelectorAll(`a[rel="${relation}"], a[data-turn="${relation}"]`)].at(-1)?.click();
 }
 
 function step(distance) {
@@ -31,7 +33,7 @@ function setUpKeys() {
     "?": () => (help.open ? help.close() : help.showModal()),
   };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || editing(event.target)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || taken(event.target, event.key)) return;
     if (help.open && event.key !== "?") return;
     const act = keys[event.key];
     if (act) { event.preventDefault(); act(); }

@@ -39,7 +39,9 @@ function kept({ sort, show, word, find }) {
   const up = sort === "unit" ? 1 : -1;
   const shown = fits[show] ?? ((card) => card.is[show]);
   return cards
-    .filter((card) => shown(card) && card.best.includes(named) && (number === null || card.name.startsWith(number)))
+    // A unit that is asked for by its whole number is found whatever else is shown.
+    .filter((card) => card.name === number
+      || shown(card) && card.best.includes(named) && (number === null || card.name.startsWith(number)))
     .sort((a, b) => (b.name === number) - (a.name === number)
       || (a.by[sort] === b.by[sort] ? a.unit - b.unit : up * (a.by[sort] < b.by[sort] ? -1 : 1)));
 }
@@ -97,6 +99,10 @@ tools.addEventListener("input", () => { show(); remember(); });
 tools.addEventListener("submit", (event) => event.preventDefault());
 tools.elements.find?.addEventListener("keydown", (event) => {
   if (event.key === "Enter") list.querySelector("a")?.click();
+  if (event.key !== "Escape") return;
+  event.target.value = "";
+  event.target.dispatchEvent(new Event("input", { bubbles: true }));
+  event.target.blur();
 });
 every.addEventListener("click", () => {
   tools.elements.show.value = "all";
