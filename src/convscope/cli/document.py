@@ -178,6 +178,12 @@ EXAMPLES = {
         "Answers before any image is read whether the model can be projected, and how. An op without a rule is listed "
         "as refused and the exit code is 1. See [rules](how-to/rules.md).",
     ),
+    "verify": Example(
+        "convscope verify torchvision:vgg16 photographs/",
+        "A table with a line per layer, the largest difference of each comparison, and `pass` or `FAIL`; the exit code is 1 "
+        "if anything failed. Run it once on a model of your own before you believe its pictures. See "
+        "[verify](how-to/verify.md).",
+    ),
 }
 
 

@@ -27,6 +27,7 @@ from convscope.cli.serve import serve
 from convscope.cli.train import evaluate, train
 from convscope.cli.transfer import transfer
 from convscope.cli.trust import trust
+from convscope.cli.verify import verify
 from convscope.errors import ConvscopeError
 
 USAGE = 2
@@ -59,6 +60,7 @@ for command in (
     plan,
     layers,
     coverage,
+    verify,
 ):
     app.command()(command)
 

@@ -40,6 +40,7 @@ STAGES = {
     "transform": ("transforming", "images"),
     "spectrum": ("measuring", "layers"),
     "trust": ("testing", "passes"),
+    "verify": ("verifying", "comparisons"),
     "read training": ("reading", "images"),
     "read validation": ("reading", "images"),
     "read first": ("reading", "images"),
