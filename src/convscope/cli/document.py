@@ -180,8 +180,8 @@ EXAMPLES = {
     ),
     "verify": Example(
         "convscope verify torchvision:vgg16 photographs/",
-        "A table with a line per layer, the largest difference of each comparison, and `pass` or `FAIL`; the exit code is 1 "
-        "if anything failed. Run it once on a model of your own before you believe its pictures. See "
+        "A table with a line per layer, the largest difference of each comparison, and `pass` or `FAIL`; the exit code "
+        "is 1 if anything failed. Run it once on a model of your own before you believe its pictures. See "
         "[verify](how-to/verify.md).",
     ),
 }
