@@ -124,7 +124,7 @@ def test_lock_holds_within_a_process_too(tmp_path: Path) -> None:
 def test_unfinished_atlas_is_not_read(tmp_path: Path) -> None:
     make_atlas(tmp_path)
     (tmp_path / MANIFEST).unlink()
-    with pytest.raises(AtlasFormatError, match=r"unfinished.*same command again"):
+    with pytest.raises(AtlasFormatError, match=r"unfinished.*same `convscope atlas` command again"):
         Atlas.open(tmp_path)
 
 

@@ -58,7 +58,7 @@ def test_as_json(run: Run) -> None:
 
 
 def test_a_fault_is_named_and_the_status_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(METHODS, "deconvnet", {**DECONVNET, Kind.RECTIFIER: TRANSPOSE})  # type: ignore[arg-type]
+    monkeypatch.setitem(METHODS, "deconvnet", {**DECONVNET, Kind.RECTIFIER: TRANSPOSE})
     said = run("images", "--images", "1")
     assert said.code == 1
     assert f"FAILED: {LAYER} (deconvnet), on 1 images" in said.out

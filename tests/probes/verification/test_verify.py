@@ -25,7 +25,7 @@ from convscope.probes.verification.reference import DEPARTURES, Reference
 from convscope.probes.verification.result import CHECKS, OUTPUT, Verification
 from convscope.probes.verification.verify import verify_model
 from convscope.rules.kinds import Kind
-from convscope.rules.local import Local, local_ops
+from convscope.rules.local import Local, Operand, local_ops
 from convscope.rules.projection import DECONVNET, METHODS, TRANSPOSE
 from tests.probes.make import LAYER, model, picture
 from tests.rules.rewritten import by_rewriting
@@ -40,11 +40,11 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
 
 
 def _moved(local: Local) -> Local:
-    operands = {
-        name: replace(operand, reach=tuple(replace(field, start=field.start + 1) for field in operand.reach))
-        for name, operand in local.operands.items()
-    }
-    return replace(local, operands=operands)
+    def moved(operand: Operand) -> Operand:
+        rows, columns = operand.reach
+        return replace(operand, reach=(replace(rows, start=rows.start + 1), columns))
+
+    return replace(local, operands={name: moved(operand) for name, operand in local.operands.items()})
 
 
 def failing(found: Verification) -> set[tuple[str, str]]:
@@ -80,7 +80,7 @@ def test_a_graph_that_is_not_the_network_any_more_is_found(pictures: ImageSet) -
 
 
 def test_a_wrong_rule_is_found(pictures: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(METHODS, "deconvnet", {**DECONVNET, Kind.RECTIFIER: TRANSPOSE})  # type: ignore[arg-type]
+    monkeypatch.setitem(METHODS, "deconvnet", {**DECONVNET, Kind.RECTIFIER: TRANSPOSE})
     assert {check for _, check in failing(verify_model(model(), pictures))} == {"deconvnet"}
 
 

@@ -127,7 +127,7 @@ def compare_occluders(seen: Seen, model: Model, rng: np.random.Generator) -> Ite
     device = next((value.device for value in model.module.parameters()), image.device)
     with torch.no_grad():
         expected = first_tensor(model.module(occluders.covered(image, drawn).to(device)))
-    found = {}
+    found: dict[int, Tensor] = {}
     for answers in sweep(seen.graph, image, occluders, {OUTPUT: (seen.graph.output, whole)}, drawn, windows=True):
         found.update(zip(answers.places, answers.values[OUTPUT], strict=True))
     difference = apart(torch.stack([found[place] for place in drawn]), expected)

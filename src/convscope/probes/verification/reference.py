@@ -23,11 +23,13 @@ class _Departing(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, live: Tensor, result: Tensor, back: Back) -> Tensor:  # noqa: ARG004
+        """The result as it was computed without autograd."""
         ctx.back = back
         return result.clone()
 
     @staticmethod
     def backward(ctx: Any, *signals: Tensor) -> tuple[Tensor, None, None]:
+        """The signal for ``live`` alone."""
         return ctx.back(signals[0]), None, None
 
 
@@ -42,7 +44,8 @@ def _guided(node: OpNode, values: Mapping[str, Any]) -> Back:
     def back(signal: Tensor) -> Tensor:
         with torch.enable_grad():
             leaf = values[node.inputs[0]].detach().requires_grad_()
-            (down,) = torch.autograd.grad(evaluate(node, {**values, node.inputs[0]: leaf}), leaf, signal.clamp_min(0))
+            result = evaluate(node, {**values, node.inputs[0]: leaf})
+            down: Tensor = torch.autograd.grad(result, leaf, signal.clamp_min(0))[0]
         return down
 
     return back

@@ -70,8 +70,8 @@ class Verification:
     @property
     def layers(self) -> tuple[str, ...]:
         """Addresses of the layers that were looked at, the network's result last."""
-        named = dict.fromkeys(each.layer for each in (*self.checks, *self.untested) if each.layer != OUTPUT)
-        return (*named, OUTPUT)
+        named = [check.layer for check in self.checks] + [each.layer for each in self.untested]
+        return (*dict.fromkeys(layer for layer in named if layer != OUTPUT), OUTPUT)
 
     def of(self, layer: str, check: str) -> Check | None:
         """The comparison of one kind at a layer, the worst if there are several; None if there is none."""
