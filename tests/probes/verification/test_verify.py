@@ -19,15 +19,15 @@ from convscope.engine.layers import find_layers
 from convscope.errors import ModelError, SettingError
 from convscope.graph.opgraph import OpGraph
 from convscope.images import ImageSet
-from convscope.models import Model
-from convscope.probes.verification.compare import SILENT, apart
+from convscope.models import Model, load_model
+from convscope.probes.verification.compare import HIDDEN, SILENT, apart
 from convscope.probes.verification.reference import DEPARTURES, Reference
 from convscope.probes.verification.result import CHECKS, OUTPUT, Verification
 from convscope.probes.verification.verify import verify_model
 from convscope.rules.kinds import Kind
 from convscope.rules.local import Local, Operand, local_ops
 from convscope.rules.projection import DECONVNET, METHODS, TRANSPOSE
-from tests.probes.make import LAYER, model, picture
+from tests.probes.make import FEEDING, LAYER, model, picture
 from tests.rules.rewritten import by_rewriting
 
 
@@ -158,6 +158,27 @@ def test_differences_are_told_in_parts_of_the_largest_value() -> None:
     assert apart(torch.zeros(3), torch.zeros(3)) == 0
     assert apart(torch.ones(3), torch.zeros(3)) == math.inf
     assert math.isnan(apart(torch.tensor([math.nan]), torch.ones(1)))
+
+
+class Residual(nn.Module):
+    """Its result is the second of two sums, which have one shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Conv2d(3, 3, 3, padding=1) for _ in range(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x + self.first(x)
+        made: torch.Tensor = x + self.second(x)
+        return made
+
+
+def test_a_map_inside_a_module_is_not_taken_for_its_result(pictures: ImageSet) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(Residual(), nn.Flatten(), nn.Linear(3 * 24 * 24, 5)).eval()
+    found = verify_model(load_model(net, preprocessing=FEEDING), pictures, ["0.add", "0"])
+    assert found.passed
+    assert {(each.layer, each.reason) for each in found.untested} == {("0.add", HIDDEN)}
 
 
 @pytest.mark.parametrize(("options", "says"), [({"count": 0}, "count is 0"), ({"seed": -1}, "seed is -1")])

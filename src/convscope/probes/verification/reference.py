@@ -12,10 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from convscope.errors import CoverageError
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode, evaluate
 from convscope.rules.kinds import Kind, kind_of
 
 Back = Callable[[Tensor], Tensor]
+Departure = Callable[[OpNode, Mapping[str, Any]], Back]
+"""From an op and the values around it to another way back."""
 
 
 class _Departing(torch.autograd.Function):
@@ -56,12 +59,19 @@ def _unchanged(node: OpNode, values: Mapping[str, Any]) -> Back:  # noqa: ARG001
     return lambda signal: signal
 
 
-DEPARTURES: Mapping[str, Mapping[Kind, Callable[[OpNode, Mapping[str, Any]], Back]]] = {
+DEPARTURES: Mapping[str, Mapping[Kind, Departure]] = {
     "deconvnet": {Kind.RECTIFIER: _rectified, Kind.SOFT_RECTIFIER: _rectified, Kind.CONTRAST: _unchanged},
     "guided_backprop": {Kind.RECTIFIER: _guided, Kind.SOFT_RECTIFIER: _guided},
     "gradient": {},
 }
 """By method, the kinds of op whose signal does not follow the derivative."""
+
+
+def _departure(graph: OpGraph, node: OpNode, method: str) -> Departure | None:
+    try:
+        return DEPARTURES[method].get(kind_of(graph, node))
+    except CoverageError:  # such as a size: it is on no way down, or the coverage of the layer would refuse it
+        return None
 
 
 class Reference:
@@ -72,10 +82,10 @@ class Reference:
         self.values: dict[str, Any] = {**graph.constants, INPUT: self.leaf}
         with torch.inference_mode(False), torch.enable_grad():
             for node in graph.ancestors(*nodes):
-                depart = DEPARTURES[method].get(kind_of(graph, node))
+                depart = _departure(graph, node, method)
                 self.values[node.name] = self._departing(node, depart) if depart else evaluate(node, self.values)
 
-    def _departing(self, node: OpNode, depart: Callable[[OpNode, Mapping[str, Any]], Back]) -> Tensor:
+    def _departing(self, node: OpNode, depart: Departure) -> Tensor:
         with torch.no_grad():
             result = evaluate(node, self.values)
         made: Tensor = _Departing.apply(self.values[node.inputs[0]], result, depart(node, dict(self.values)))
