@@ -302,9 +302,7 @@ class Atlas:
 
     @cached_property
     def _pictured(self) -> tuple[int, ...]:
-        with damage_named(self._tables["pictures"], PictureRow):
-            column = self._tables["pictures"].to_table(columns=["image"]).column("image")
-        return tuple(sorted(set(column.to_pylist())))
+        return tuple(sorted(set(self.columns("pictures", "image").column("image").to_pylist())))
 
 
 def decode_picture(row: PictureRow) -> NDArray[np.uint8]:

@@ -13,6 +13,5 @@ def check_model(atlas: Atlas, model: Model) -> None:
     if atlas.manifest.model.digest != digest_of(model):
         raise AtlasMismatchError(
             f"the atlas in {atlas.path} was made from {atlas.manifest.model.spec} with other weights, ops or "
-            "preprocessing than this model, so its units are not this model's. Give an atlas of this model, or no "
-            "model: then pages are shown without live questions"
+            "preprocessing than this model, so its units are not this model's. Give an atlas of this model, or none"
         )

@@ -41,7 +41,7 @@ def open_folders(folders: Sequence[Path], model: Model | None = None) -> Opened:
     asked = {name: place.atlas for name, place in atlases.items() if reasons.get(name, "not asked") is None}
     wrong = [reason for reason in reasons.values() if reason is not None]
     if wrong and not asked:
-        raise AtlasMismatchError(wrong[0])
+        raise AtlasMismatchError(f"{wrong[0]}; or leave --model out: then pages are shown without live questions")
     places |= {name: replace(place, asks=Asks(name)) for name, place in atlases.items() if name in asked}
     for place in places.values():
         # So that damage is told at the start, and what all pages need is read before somebody waits for it.

@@ -18,6 +18,7 @@ from convscope.graph.opgraph import INPUT
 from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.probes.outputs import check_eval
+from convscope.probes.trust.measure import layers_to_test
 from convscope.probes.verification.compare import (
     Result,
     Seen,
@@ -36,8 +37,6 @@ Progress = Callable[[int, int], None]
 
 UNITS = 2
 """Units that are carried down from a layer: the strongest, and one drawn from those that answer."""
-LAYERS = 8
-"""Layers from which units are carried down where none is named; a way down leads through all layers before."""
 
 
 class Options(TypedDict, total=False):
@@ -82,7 +81,7 @@ def verify_model(
     chosen = find_layers(graph, layers)
     views = spread_views(images, asked.count, model.preprocessing)
     started = time.perf_counter()
-    projected = chosen if layers is not None else _spread(chosen)
+    projected = layers_to_test(graph, layers)
     total = (len(chosen) + 2) * len(views.names) + (len(DEPARTURES) + 1) * len(projected)
     found: list[Result] = []
     for number, (name, pixels) in enumerate(zip(views.names, views.pixels, strict=True)):
@@ -98,12 +97,6 @@ def verify_model(
     checks = tuple(each for each in found if isinstance(each, Check))
     untested = tuple(each for each in found if isinstance(each, Untested))
     return Verification(checks, untested, views.names, model.notes, time.perf_counter() - started)
-
-
-def _spread(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """At most ``LAYERS``, evenly spaced, the last among them."""
-    count = min(LAYERS, len(layers))
-    return tuple(layers[(number + 1) * len(layers) // count - 1] for number in range(count))
 
 
 def _compared(
