@@ -13,7 +13,6 @@ from pathlib import Path
 from convscope.errors import DiskFullError
 from convscope.sizes import in_words
 
-
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What an operating system answers when a disk, or its owner's share of it, has no room left."""
 

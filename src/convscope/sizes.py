@@ -6,11 +6,12 @@ import re
 
 from convscope.errors import SettingError
 
-UNITS = {
-    **{"B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12},
-    **{"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12},
-    **{"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40},
-}
+_PREFIXES = list(enumerate("KMGT", start=1))
+UNITS = (
+    {"B": 1}
+    | {prefix + end: 1000**power for power, prefix in _PREFIXES for end in ("", "B")}
+    | {f"{prefix}IB": 1024**power for power, prefix in _PREFIXES}
+)
 _FORM = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s?([A-Za-z]+)", re.ASCII)
 
 

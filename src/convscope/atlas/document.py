@@ -10,6 +10,7 @@ from typing import get_args, get_type_hints
 from convscope.atlas.manifest import Manifest
 from convscope.atlas.schema import FORMAT_VERSION, TABLES
 from convscope.atlas.tables import schema_of
+from convscope.atlas.versions import MIGRATIONS
 
 INTRODUCTION = """\
 # The atlas format
@@ -28,10 +29,15 @@ GROUP BY ALL ORDER BY strongest DESC LIMIT 5;
 ```
 
 ```python
-import numpy, pandas
+import io, numpy, pandas
+from PIL import Image
 
 row = pandas.read_parquet("projections").iloc[0]
-values = numpy.frombuffer(row["values"], "<f2").reshape(row["height"], row["width"], row["channels"])
+if row["format"] in ("webp", "avif"):  # the default: an 8-bit picture, here of 3 channels
+    levels = (numpy.asarray(Image.open(io.BytesIO(row["values"])), "float32") - 128) / 127
+    values = levels * abs(levels)
+else:  # float16: raw numbers, of atlases made with --raw
+    values = numpy.frombuffer(row["values"], "<f2").reshape(row["height"], row["width"], row["channels"])
 projection = values.astype("float32") * row["peak"]  # belongs at row["top"], row["left"] of the input
 ```
 
@@ -60,6 +66,7 @@ WRITING = """\
   rows, of one layer.
 - The names of the files inside `projections/` and `pictures/` carry no meaning. Within a file, rows of
   `projections` are sorted by unit and rank in each layer.
+MIGRATIONS
 - A later format version is refused with a message that names the version of convscope that wrote it.
 """
 
@@ -77,7 +84,15 @@ def document() -> str:
     """The whole page, in Markdown."""
     tables = "\n".join(_table(name) for name in TABLES)
     introduction = INTRODUCTION.replace("FORMAT_VERSION", str(FORMAT_VERSION)).replace("TABLES", "`, `".join(TABLES))
-    return f"{introduction}\n## Tables\n\n{tables}\n{_manifest()}\n{WRITING}"
+    writing = WRITING.replace("MIGRATIONS", "\n".join(map(_migration, MIGRATIONS)))
+    return f"{introduction}\n## Tables\n\n{tables}\n{_manifest()}\n{writing}"
+
+
+def _migration(version: int) -> str:
+    step = MIGRATIONS[version]
+    columns = [(table, name, value) for table, added in step.columns.items() for name, value in added.items()]
+    assumed = ", ".join(f"`{name}` of `{table}` is taken to be `{value}`" for table, name, value in columns)
+    return f"- Version {version} is still read: {step.why}. Where it lacks a column, {assumed}."
 
 
 def _table(name: str) -> str:

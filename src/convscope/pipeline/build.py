@@ -19,6 +19,7 @@ from convscope.atlas.projection import Projection
 from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import PictureRow, ProjectionRow
 from convscope.atlas.session import open_for_writing
+from convscope.atlas.stored import RAW
 from convscope.atlas.writer import table_path, write_columns, write_manifest, write_table
 from convscope.engine.graphs import digest_of, graph_of
 from convscope.engine.layers import Layer, find_layers
@@ -67,6 +68,8 @@ class Ask:
     units: int | None = None
     trust: bool = True
     """Whether the sanity scores of its pictures are measured."""
+    raw: bool = False
+    """Whether projections are kept as raw numbers instead of 8-bit pictures."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,8 @@ def build_atlas(
         )
         _write_tables(folder, model, images, found)
         units = {a: choose_units(tally, ask.units) for a, tally in found.tallies.items()}
-        _write_projections(folder, model, images, tasks_of(found, winners_of(found, units)), way, device, report)
+        tasks = tasks_of(found, winners_of(found, units))
+        _write_projections(folder, model, images, tasks, way, ask.raw, device, report)
         measure_pictures()
         write_manifest(folder, _manifest(model, images, found, settings, covered, provenance))
         return _summary(_opened(folder))
@@ -194,7 +198,8 @@ def _settings(ask: Ask, layers: Sequence[Layer]) -> Settings:
     if ask.units is not None and ask.units < 0:
         raise SettingError(f"units is the number of units to project per layer, at least 0, not {ask.units}")
     addresses = tuple(layer.address for layer in layers)
-    return Settings(addresses, ask.top, ask.per_image, ask.per_class, ask.method, ask.unpool, ask.units, raw="float16")
+    raw = RAW if ask.raw else "none"
+    return Settings(addresses, ask.top, ask.per_image, ask.per_class, ask.method, ask.unpool, ask.units, raw)
 
 
 def _write_tables(folder: Path, model: Model, images: ImageSet, found: Scan) -> None:
@@ -212,6 +217,7 @@ def _write_projections(
     images: ImageSet,
     tasks: Sequence[Task],
     way: Way,
+    raw: bool,
     device: str,
     report: Report,
 ) -> None:
@@ -223,7 +229,7 @@ def _write_projections(
         name = f"part-{number:05d}"
         # The pictures are written last: where they are, the projections are.
         if not table_path(folder, "pictures", name).exists():
-            _write_part(folder, name, model, images, part, way, device, _from(report, done, total))
+            _write_part(folder, name, model, images, part, way, raw, device, _from(report, done, total))
         done += sum(len(task.winners) for task in part)
         report("project", done, total)
 
@@ -239,6 +245,7 @@ def _write_part(
     images: ImageSet,
     part: Sequence[Task],
     way: Way,
+    raw: bool,
     device: str,
     progress: Callable[[int], None],
 ) -> None:
@@ -248,7 +255,7 @@ def _write_part(
         view = _view(model, images, task.image)
         pictures += [encode_picture(task.image, view)] if task.picture else []
         found = project_image(model, torch.from_numpy(view)[None], task.winners, way, device)
-        packed += [projection.pack() for projection in found]
+        packed += [projection.pack(raw=raw) for projection in found]
         progress(len(packed))
     packed.sort(key=lambda row: (row.layer, row.unit, row.rank))
     if packed:
