@@ -33,7 +33,7 @@ from convscope.pipeline.build import NO_PEAKS, Ask, build_atlas
 from tests.engine.make import DEAD, LAYERS, exact_model, exact_net, feeding, full_sort, image_set, maps_of, pictures
 from tests.images.make import encoded, noise
 
-ASK = Ask(top=3, per_class=2)
+ASK = Ask(top=3, per_class=2, raw=True)
 COUNT = 8
 
 

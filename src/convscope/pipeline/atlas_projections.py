@@ -44,7 +44,14 @@ def tasks_in(folder: Path, layers: Sequence[Layer], units: int | None) -> list[T
 
 
 def write_projections(
-    folder: Path, model: Model, images: ImageSet, tasks: Sequence[Task], way: Way, device: str, report: Progress
+    folder: Path,
+    model: Model,
+    images: ImageSet,
+    tasks: Sequence[Task],
+    way: Way,
+    raw: bool,
+    device: str,
+    report: Progress,
 ) -> None:
     """Write the parts that are not finished; each holds the pictures of some images, and the projections from them."""
     size = (model.preprocessing.height, model.preprocessing.width)
@@ -53,7 +60,7 @@ def write_projections(
     for number, part in enumerate(in_parts(tasks, size, 2 * model.preprocessing.channels)):
         name = f"part-{number:05d}"
         if not all(is_sound(folder, file) for file in _files_of(name, part)):
-            _write_part(folder, name, model, images, part, way, device, _from(report, done, total))
+            _write_part(folder, name, model, images, part, way, raw, device, _from(report, done, total))
         done += sum(len(task.winners) for task in part)
         report(done, total)
 
@@ -74,6 +81,7 @@ def _write_part(
     images: ImageSet,
     part: Sequence[Task],
     way: Way,
+    raw: bool,
     device: str,
     progress: Callable[[int], None],
 ) -> None:
@@ -83,7 +91,7 @@ def _write_part(
         view = _view(model, images, task.image)
         pictures += [encode_picture(task.image, view)] if task.picture else []
         found = project_image(model, torch.from_numpy(view)[None], task.winners, way, device)
-        packed += [projection.pack() for projection in found]
+        packed += [projection.pack(raw=raw) for projection in found]
         progress(len(packed))
     packed.sort(key=lambda row: (row.layer, row.unit, row.rank))
     if packed:
