@@ -133,7 +133,7 @@ def main(arguments: list[str]) -> int:
         assert "atlas" in run(place, convscope, "--help")
         run(place, python, "-c", DRAW, "images", str(IMAGES))
         run(place, convscope, "atlas", MODEL, "images", "-o", "atlas", "--units", "2")
-        run(place, convscope, "export", "atlas", "-o", "site")
+        run(place, convscope, "export", "atlas", "site")
         pages = [*(place / "site").rglob("*.html")]
         assert (place / "site/index.html") in pages
     print(f"clean install: {wheel.name} beside {len(linked)} packages: {MODEL} as an atlas of {len(pages)} pages")
