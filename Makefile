@@ -21,8 +21,8 @@ DEMO_COMMAND = $(BIN)/convscope atlas $(DEMO_MODEL) demo/images -o demo/atlas $(
 DEMO_TRANSFER := --pooled --skip-small --per-class 1,2,5,10
 DEMO_RECIPE := --set epochs=2 --set "snapshots=[0,1]" --set "steps=[5,10,20,50,100,200]"
 
-# One thread per worker: the workers already use every core.
-PYTEST_ARGS ?=
+# One thread per worker: the workers already use every core. Only the whole run can reach the floor of coverage.
+PYTEST_ARGS ?= --cov --cov-report=term --durations=20
 TEST_COMMAND = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 $(PYTEST_ARGS)
 
 help:

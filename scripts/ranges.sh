@@ -17,7 +17,15 @@ heart="tests/graph tests/rules tests/engine tests/atlas tests/images tests/model
 
 .venv/bin/uv venv --quiet --allow-existing --python "${PYTHON:-.venv/bin/python}" "$place"
 install() { VIRTUAL_ENV=$place .venv/bin/uv pip install --quiet "$@"; }
-install --resolution "$resolution" --upgrade -e ".[timm,train,transfer,serve]"
+install --resolution "$resolution" --upgrade -e ".[demo,timm,train,transfer,serve]"
 install -e ".[dev]" # the tools of the tests are not a user's: any that go with the rest
-"$place/bin/python" -c 'import torch, torchvision, numpy, sys; print("ranges:", *(f"{m.__name__} {m.__version__}" for m in (torch, torchvision, numpy)), "Python", sys.version.split()[0])'
-OMP_NUM_THREADS=1 "$place/bin/python" -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-cov ${RANGES_TESTS:-$heart}
+"$place/bin/python" - <<'EOF'
+import sys
+from importlib.metadata import version
+packages = "torch torchvision numpy pillow pyarrow duckdb scipy matplotlib typer".split()
+print("ranges: Python", sys.version.split()[0], *(f"{name} {version(name)}" for name in packages))
+EOF
+
+# Old packages beside new ones that they did not know of warn, and that is nothing a user of convscope can mend.
+OMP_NUM_THREADS=1 exec "$place/bin/python" -m pytest -q -n auto --maxprocesses 8 -o filterwarnings=default \
+    ${RANGES_TESTS:-$heart}
