@@ -121,26 +121,24 @@ def local_file(path: Path) -> LocalFile:
     return LocalFile(str(path.parent), path.name)
 
 
-def list_folder(path: Path) -> tuple[tuple[int, int], list[os.DirEntry[str]]]:
-    """Identity (device, inode) and entries of a folder; raises ``ImageSetError``."""
-    with _scanned(path) as (status, entries):
-        return (status.st_dev, status.st_ino), list(entries)
-
-
-def folder_names(path: Path) -> Iterator[str]:
-    """Names in a folder, in no order, one at a time since there may be millions; raises ``ImageSetError``."""
-    with _scanned(path) as (_, entries):
-        yield from (entry.name for entry in entries)
-
-
 @contextmanager
-def _scanned(path: Path) -> Iterator[tuple[os.stat_result, Iterator[os.DirEntry[str]]]]:
+def list_folder(path: Path) -> Iterator[tuple[tuple[int, int], Iterator[os.DirEntry[str]]]]:
+    """Identity (device, inode) and entries of a folder, one at a time, as there may be millions.
+
+    Raises ``ImageSetError``, also while they are read.
+    """
     try:
         status = path.stat()
         with os.scandir(path) as entries:
-            yield status, entries
+            yield (status.st_dev, status.st_ino), entries
     except OSError as error:
         raise ImageSetError(
             f"The folder {path} cannot be listed: {os.strerror(error.errno or 0)}. "
             "Give yourself read and search permission on it, or move it out of the image folder."
         ) from error
+
+
+def folder_names(path: Path) -> Iterator[str]:
+    """Names in a folder, in no order; raises ``ImageSetError``."""
+    with list_folder(path) as (_, entries):
+        yield from (entry.name for entry in entries)

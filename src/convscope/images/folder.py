@@ -90,19 +90,20 @@ def _image_paths(root: Path) -> Iterator[str]:
     entered = set[tuple[int, int]]()
     while folders or links:
         folder = folders.pop() if folders else links.pop(0)
-        identity, entries = list_folder(root / folder)
-        if identity in entered:
-            continue
-        entered.add(identity)
-        for entry in entries:
-            if is_image_name(entry.name):
-                yield folder + entry.name
-            elif not entry.name.startswith(".") and _is_folder(entry):
-                (links if entry.is_symlink() else folders).append(f"{folder}{entry.name}/")
+        with list_folder(root / folder) as (identity, entries):
+            if identity in entered:
+                continue
+            entered.add(identity)
+            for entry in entries:
+                if is_image_name(entry.name):
+                    yield folder + entry.name
+                elif not entry.name.startswith(".") and is_folder(entry):
+                    (links if entry.is_symlink() else folders).append(f"{folder}{entry.name}/")
         links.sort()
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one; not, where a link goes in a circle."""
     try:
         return entry.is_dir()
     except OSError:  # a link in a circle, or into a place that may not be searched

@@ -12,8 +12,8 @@ from convscope.errors import ImageError, ImageSetError
 from convscope.images.dataset import read_dataset
 from convscope.images.entry import Listing
 from convscope.images.file import File, unusable
-from convscope.images.files import list_folder, local_file
-from convscope.images.folder import is_image_name, read_folder, read_image, read_remote_folder, shards_in
+from convscope.images.files import folder_names, list_folder, local_file
+from convscope.images.folder import is_folder, is_image_name, read_folder, read_image, read_remote_folder, shards_in
 from convscope.images.idx import is_idx_file, is_idx_folder, read_idx_file, read_idx_folder
 from convscope.images.listfile import read_list
 from convscope.images.patterns import Named, is_pattern, local_files, of_folder, remote_files
@@ -55,18 +55,19 @@ READERS: dict[str, Callable[[Sequence[Named], str], Listing]] = {".tar": read_sh
 
 def _shard_suffix(folder: Path) -> str | None:
     """The suffix of the shards of a folder that holds neither images nor folders, so that shards are all there is."""
-    _, entries = list_folder(folder)
-    visible = [entry for entry in entries if not entry.name.startswith(".")]
-    suffixes = {Path(name).suffix.lower() for name in shards_in(entry.name for entry in visible)}
-    if len(suffixes) != 1 or any(is_image_name(entry.name) or entry.is_dir() for entry in visible):
-        return None
-    return suffixes.pop()
+    suffixes = set[str]()
+    with list_folder(folder) as (_, entries):
+        for entry in entries:
+            if is_image_name(entry.name) or (not entry.name.startswith(".") and is_folder(entry)):
+                return None
+            suffixes.update(Path(name).suffix.lower() for name in shards_in([entry.name]))
+    return suffixes.pop() if len(suffixes) == 1 else None
 
 
 def _read_shard_folder(folder: Path) -> Listing:
-    suffix = _shard_suffix(folder) or ""
-    names = shards_in(entry.name for entry in list_folder(folder)[1])
-    return READERS[suffix]([(Path(name).stem, local_file(folder / name)) for name in names], folder.resolve().name)
+    names = shards_in(folder_names(folder))
+    files = [(Path(name).stem, local_file(folder / name)) for name in names]
+    return READERS[Path(names[0]).suffix.lower()](files, folder.resolve().name)
 
 
 KINDS = (
