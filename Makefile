@@ -8,7 +8,7 @@
 # Each target sets up what it needs in .venv; see scripts/setup.sh for PYTHON= and CONVSCOPE_NO_APT=1.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-images demo-transfer demo-training test lint types check wheel lock audit ranges shellcheck clean
+.PHONY: help demo demo-images demo-transfer demo-training test lint types check fuzz wheel lock audit ranges shellcheck clean
 
 BIN := .venv/bin
 SHELL_FILES := scripts/*.sh .ci/run
@@ -65,6 +65,12 @@ lint:
 types:
 	@sh scripts/setup.sh dev
 	$(BIN)/python -m mypy src tests scripts $(wildcard bench)
+
+# Each reader of files is fed changed ones, FUZZ_MINUTES long; what fails is kept in artefacts/fuzz.
+FUZZ_MINUTES ?= 1
+fuzz:
+	@sh scripts/setup.sh dev
+	$(BIN)/python scripts/fuzz.py --minutes $(FUZZ_MINUTES)
 
 # Only where the linter is installed; POSIX sh is otherwise checked by `sh -n` in the tests.
 shellcheck:
