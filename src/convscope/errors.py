@@ -16,6 +16,7 @@ ConvscopeError
 ├── AtlasError            a store cannot be read or written
 │   ├── AtlasMismatchError    the store was made from another model, data set or settings
 │   └── AtlasFormatError      the store is damaged, or of a version this program does not know
+├── ClusterError          workers of a cluster cannot be had, or are lost again and again
 └── MissingExtraError     an optional dependency is not installed
 
 A message says what was met, what was expected and what to do next.
@@ -84,6 +85,10 @@ class AtlasMismatchError(AtlasError):
 
 class AtlasFormatError(AtlasError):
     """The atlas is damaged, or of a format version this program does not know."""
+
+
+class ClusterError(ConvscopeError):
+    """Workers of a cluster cannot be had, or are lost again and again."""
 
 
 class MissingExtraError(ConvscopeError):

@@ -24,7 +24,8 @@ from convscope.engine.graphs import digest_of, graph_of
 from convscope.engine.layers import Layer, find_layers
 from convscope.engine.loading import View, read_view
 from convscope.engine.project import Way, project_units
-from convscope.engine.scan import Question, Scan, scan
+from convscope.engine.question import Question
+from convscope.engine.scan import Scan, scan
 from convscope.engine.trace import trace
 from convscope.errors import ImageSetError, SettingError
 from convscope.images import ImageSet
