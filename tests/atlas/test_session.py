@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from convscope.atlas.digests import DIGESTS
 from convscope.atlas.manifest import JOURNAL, MANIFEST, Provenance
 from convscope.atlas.reader import Atlas
 from convscope.atlas.session import LOCK, locked, open_for_writing, stored_provenance
@@ -26,7 +27,7 @@ def contents(folder: Path) -> set[str]:
 
 def test_new_folder_gets_a_journal(tmp_path: Path) -> None:
     with open_for_writing(tmp_path / "deep" / "atlas", HERE) as folder:
-        assert contents(folder) == {JOURNAL}
+        assert contents(folder) == {JOURNAL, DIGESTS}
     assert stored_provenance(folder) == HERE
 
 
@@ -34,7 +35,7 @@ def test_same_run_goes_on(tmp_path: Path) -> None:
     with open_for_writing(tmp_path, HERE):
         write_table(tmp_path, "images", [])
     with open_for_writing(tmp_path, HERE):
-        assert contents(tmp_path) == {JOURNAL, "images.parquet"}
+        assert contents(tmp_path) == {JOURNAL, DIGESTS, "images.parquet"}
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -52,7 +53,7 @@ def test_overwrite_empties_the_atlas_and_keeps_other_files(tmp_path: Path) -> No
     make_atlas(tmp_path)
     (tmp_path / "my notes.txt").write_text("mine")
     with open_for_writing(tmp_path, OTHER, overwrite=True):
-        assert contents(tmp_path) == {JOURNAL, "my notes.txt"}
+        assert contents(tmp_path) == {JOURNAL, DIGESTS, "my notes.txt"}
     assert stored_provenance(tmp_path) == OTHER
 
 
@@ -62,7 +63,7 @@ def test_damaged_atlas_can_be_overwritten_but_not_continued(tmp_path: Path) -> N
     with pytest.raises(AtlasFormatError), open_for_writing(tmp_path, HERE):
         pass
     with open_for_writing(tmp_path, HERE, overwrite=True):
-        assert contents(tmp_path) == {JOURNAL}
+        assert contents(tmp_path) == {JOURNAL, DIGESTS}
 
 
 def test_tables_of_an_interrupted_overwrite_belong_to_no_run(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_tables_of_an_interrupted_overwrite_belong_to_no_run(tmp_path: Path) -> 
     (tmp_path / MANIFEST).unlink()
     (tmp_path / JOURNAL).unlink()
     with open_for_writing(tmp_path, OTHER):
-        assert contents(tmp_path) == {JOURNAL}
+        assert contents(tmp_path) == {JOURNAL, DIGESTS}
 
 
 def test_foreign_folder_and_file_are_left_alone(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_the_summary_counts(model: Model, images: ImageSet, tmp_path: Path) -> N
     assert summary.projections == 10
     assert sorted(path.name for path in summary.path.iterdir()) == [
         ".convscope.lock",
-        *("images.parquet", "journal.json", "layers.parquet", "manifest.json"),
+        *("digests.json", "images.parquet", "journal.json", "layers.parquet", "manifest.json"),
         *("peaks.parquet", "pictures", "projections", "spectra.parquet", "top.parquet", "trust.parquet"),
         "units.parquet",
     ]

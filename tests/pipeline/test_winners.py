@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-import torch
+from collections.abc import Sequence
 
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convscope.atlas.schema import UnitRow
+from convscope.atlas.tops import Tops
 from convscope.engine.layers import Layer
-from convscope.engine.sampled import SampledPeaks
-from convscope.engine.scan import Scan
-from convscope.engine.tally import Statistics, Tally
-from convscope.engine.topk import NOWHERE, TopK
 from convscope.pipeline import winners as choosing
-from convscope.pipeline.winners import Winner, choose_units, in_parts, tasks_of, winners_of
+from convscope.pipeline.winners import Task, Winner, choose_units, in_parts, tasks_of, winners_of
 from convscope.window import Field
 
 FIRST = Layer("first", "a", "relu", 4, 4, 5, Field(3, 2, -1), Field(5, 2, -2), gated=False)
@@ -19,49 +20,65 @@ GATED = Layer("second", "b", "mul", 4, 4, 5, Field(3, 2, -1), Field(5, 2, -2), g
 SIZE = (8, 10)
 
 
-def tally_of(peaks: torch.Tensor, k: int = 2, *, many: bool = False) -> Tally:
-    maps = peaks[:, :, None, None].expand(-1, -1, 1, 1).contiguous()
-    none = torch.full((len(peaks),), -1)
-    return Tally.empty(peaks.shape[1], k, many=many).after(maps, torch.arange(len(peaks)), none)
+def tops_of(found: list[tuple[int, int, int, float]]) -> Tops:
+    """Of (unit, rank, image * 20 + position, value); maps have 5 columns."""
+    unit, rank, place, value = (np.array(column) for column in zip(*found, strict=True)) if found else [np.zeros(0)] * 4
+    whole = [column.astype(np.int32) for column in (unit, rank, place // 20, place % 20 // 5, place % 5)]
+    return Tops(*whole[:3], value.astype(np.float32), *whole[3:])
+
+
+def table_of(peaks: NDArray[np.float64], k: int = 2) -> tuple[list[UnitRow], Tops]:
+    """What the tables keep of peaks (images, units)."""
+    rows, found = [], []
+    for unit, column in enumerate(peaks.T):
+        most, mean, spread, active = (
+            float(v) for v in (column.max(), column.mean(), column.std(), (column > 0).mean())
+        )
+        rows.append(UnitRow("first", unit, len(column), most, mean, spread, active, active == 0, None, None))
+        strongest = sorted(column, reverse=True)[:k]
+        found += [(unit, rank, 0, value) for rank, value in enumerate(strongest) if value > 0]
+    return rows, tops_of(found)
 
 
 def test_units_that_stand_out_are_chosen_and_listed_by_number() -> None:
-    peaks = torch.ones(20, 4)
-    peaks[0] = torch.tensor([1.0, 30.0, 9.0, 100.0])
-    peaks[:, 2] += torch.arange(20) % 2 * 5
-    mean, std = peaks.mean(0), peaks.std(0, correction=0)
-    score = ((peaks.sort(0, descending=True)[0][:2].mean(0) - mean) / std).tolist()
+    peaks = np.ones((20, 4))
+    peaks[0] = [1.0, 30.0, 9.0, 100.0]
+    peaks[:, 2] += np.arange(20) % 2 * 5
+    score = (np.sort(peaks, 0)[-2:].mean(0) - peaks.mean(0)) / np.maximum(peaks.std(0), 1e-12)
     assert score[2] < min(score[1], score[3])
-    assert choose_units(tally_of(peaks), 2) == [1, 3]
-    assert choose_units(tally_of(peaks), 0) == []
+    assert choose_units(*table_of(peaks), 2) == [1, 3]
+    assert choose_units(*table_of(peaks), 0) == []
     for all_of_them in (None, 4, 99):
-        assert choose_units(tally_of(peaks), all_of_them) == [0, 1, 2, 3]
+        assert choose_units(*table_of(peaks), all_of_them) == [0, 1, 2, 3]
 
 
 def test_of_equals_the_first_and_the_dead_last() -> None:
-    peaks = torch.ones(6, 4)
+    peaks = np.ones((6, 4))
     peaks[:, 0] = -2
-    assert choose_units(tally_of(peaks), 2) == [1, 2]
-    assert choose_units(tally_of(peaks), 3) == [1, 2, 3]
+    assert choose_units(*table_of(peaks), 2) == [1, 2]
+    assert choose_units(*table_of(peaks), 3) == [1, 2, 3]
 
 
 def test_dead_units_come_last_even_behind_units_whose_top_is_below_their_mean_peak() -> None:
-    maps = torch.tensor([[[[-1.0, -1.0]], [[4.0, 0.0]]]])
-    tally = Tally.empty(2, 2, many=True).after(maps, torch.arange(1), torch.tensor([-1]))
-    assert choose_units(tally, 1) == [1]
+    rows = [
+        UnitRow("first", unit, 1, peak, peak, 0.0, float(peak > 0), peak <= 0, None, None)
+        for unit, peak in ((0, -1.0), (1, 4.0))
+    ]
+    assert choose_units(rows, tops_of([(1, 0, 0, 4.0), (1, 1, 1, 2.0)]), 1) == [1]
 
 
-def scan_of(places: list[list[int]]) -> Scan:
-    """Two layers of 4 units with the same places, image * 20 + position."""
-    k = max(map(len, places))
-    place = torch.tensor([row + [NOWHERE] * (k - len(row)) for row in places])
-    tally = Tally(TopK(torch.ones(4, k), place), Statistics.empty(4, 0), {}, SampledPeaks(4))
-    return Scan((FIRST, GATED), {"first": tally, "second": tally}, (), ())
+def winners_in(places: list[list[int]], *units: Sequence[int]) -> list[Winner]:
+    """Of two layers of 4 units with the same places, image * 20 + position."""
+    tops = tops_of([(unit, rank, place, 1.0) for unit, row in enumerate(places) for rank, place in enumerate(row)])
+    return winners_of((FIRST, GATED), (tops, tops), units)
+
+
+def images_in(places: list[list[int]]) -> list[int]:
+    return sorted({place // 20 for row in places for place in row})
 
 
 def test_winners_go_image_by_image_and_from_input_to_output() -> None:
-    scan = scan_of([[45, 3], [1], [], [59]])
-    found = winners_of(scan, {"first": [0, 2, 3], "second": [1]})
+    found = winners_in([[45, 3], [1], [], [59]], [0, 2, 3], [1])
     assert [(w.image, w.layer.address, w.unit, w.rank, w.y, w.x) for w in found] == [
         (0, "first", 0, 1, 0, 3),
         (0, "second", 1, 0, 0, 1),
@@ -84,9 +101,9 @@ def test_parts_hold_every_winner_and_every_picture_once_within_the_limit(
 ) -> None:
     monkeypatch.setattr(choosing, "PART_BYTES", limit)
     monkeypatch.setattr(choosing, "_TASK_WINNERS", winners_of_a_task)
-    scan = scan_of([[45, 3, 66], [1, 2], [], [59]])
-    winners = winners_of(scan, dict.fromkeys(("first", "second"), range(4)))
-    tasks = tasks_of(scan, winners)
+    places = [[45, 3, 66], [1, 2], [], [59]]
+    winners = winners_in(places, range(4), range(4))
+    tasks = tasks_of(images_in(places), winners)
     parts = list(in_parts(tasks, SIZE, 6))
     flat = [task for part in parts for task in part]
     assert flat == tasks
@@ -101,19 +118,14 @@ def test_parts_hold_every_winner_and_every_picture_once_within_the_limit(
 
 
 def test_an_image_that_is_on_top_of_an_unprojected_unit_still_keeps_its_picture() -> None:
-    scan = scan_of([[45, 3], [1], [], [59]])
-    tasks = tasks_of(scan, winners_of(scan, {"first": [1], "second": []}))
+    places = [[45, 3], [1], [], [59]]
+    tasks = tasks_of(images_in(places), winners_in(places, [1], []))
     assert [(task.image, len(task.winners), task.picture) for task in tasks] == [
         (0, 1, True),
         (2, 0, True),
     ]
 
 
-def test_what_is_not_above_zero_is_no_winner() -> None:
-    scan = scan_of([[45, 3], [1], [], [59]])
-    top = scan.tallies["first"].top
-    silent = TopK(torch.zeros_like(top.value), top.place)
-    tally = Tally(silent, Statistics.empty(4, 0), {}, SampledPeaks(4))
-    quiet = Scan(scan.layers, {"first": tally, "second": tally}, (), ())
-    assert winners_of(quiet, {"first": range(4), "second": range(4)}) == []
-    assert tasks_of(quiet, []) == []
+def test_layers_without_activations_have_no_winners() -> None:
+    assert winners_in([[], [], [], []], range(4), range(4)) == []
+    assert tasks_of([], []) == list[Task]()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from convscope.atlas.digests import DIGESTS, begin_digests, has_digests
 from convscope.atlas.manifest import JOURNAL, MANIFEST, Provenance, read_manifest, read_versioned
 from convscope.atlas.schema import TABLES
 from convscope.atlas.strictjson import decode, dumps
@@ -37,6 +38,8 @@ def open_for_writing(folder: Path, provenance: Provenance, *, overwrite: bool = 
             _empty(folder)
         else:
             _check_same(folder, provenance)
+        if not has_digests(folder) and not _has(folder, MANIFEST):
+            begin_digests(folder)
         write_text(folder / JOURNAL, dumps(provenance))
         yield folder
 
@@ -96,7 +99,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 def _empty(folder: Path) -> None:
     """Remove an atlas' own files and nothing else; tables without manifest and journal belong to no run."""
-    for name in (MANIFEST, JOURNAL, *(f"{table}.parquet" for table in TABLES)):
+    for name in (MANIFEST, JOURNAL, DIGESTS, *(f"{table}.parquet" for table in TABLES)):
         (folder / name).unlink(missing_ok=True)
     for table in sorted(PARTITIONED):
         if (folder / table).is_dir() and not (folder / table).is_symlink():

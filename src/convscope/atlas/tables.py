@@ -1,7 +1,8 @@
-"""Arrow schemas and record batches, derived from the row types of ``schema.py``."""
+"""Arrow schemas, record batches and file names, derived from the row types of ``schema.py``."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import Field, fields
 from functools import cache
@@ -20,6 +21,8 @@ PARTITIONED = frozenset({"projections", "pictures"})
 
 OPTIONAL = frozenset({"trust", "peaks", "spectra"})
 """Tables that an atlas may lack: it was not asked for them, or was made before there were any."""
+
+PART_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
 ROWS_PER_GROUP = {"projections": 9, "pictures": 8}
 """Rows of one row group, where it is not the default: a reader fetches at least one group."""
@@ -58,6 +61,28 @@ def row_type_of(table: str) -> type:
     if table not in TABLES:
         raise AtlasError(f"an atlas has no table {table!r}; its tables are {', '.join(TABLES)}.")
     return TABLES[table]
+
+
+def file_of(table: str, part: str | None = None) -> str:
+    """The path of a table, or of a part of a partitioned one, inside an atlas; AtlasError for an unsafe part name."""
+    row_type_of(table)
+    if table not in PARTITIONED:
+        if part is not None:
+            raise AtlasError(f"table {table} is a single file, so it has no part {part!r}.")
+        return f"{table}.parquet"
+    if part is None or not PART_NAME.fullmatch(part):
+        raise AtlasError(
+            f"table {table} is written in parts, and {part!r} cannot name one: use 1 to 200 of the "
+            "characters A-Z a-z 0-9 . _ - and no leading dot."
+        )
+    return f"{table}/{part}.parquet"
+
+
+def is_file_of_a_table(name: str) -> bool:
+    """Whether ``file_of`` could have given this path."""
+    table, slash, part = name.removesuffix(".parquet").partition("/")
+    known = name.endswith(".parquet") and table in TABLES and (table in PARTITIONED) == bool(slash)
+    return known and (not slash or PART_NAME.fullmatch(part) is not None)
 
 
 def batches_of_rows(table: str, rows: Iterable[Any]) -> Iterator[pa.RecordBatch]:

@@ -1,13 +1,12 @@
 """Writing an atlas: whole files or none, one writer at a time, never two runs mixed.
 
 Every file is written beside its place, flushed to the disk and then renamed, so that a killed writer leaves
-whole files, and left-overs that the next one removes. ``manifest.json`` comes last; until then
-``journal.json`` says which run the files belong to.
+whole files, and left-overs that the next one removes; then it is listed in ``digests.json``. ``manifest.json`` comes
+last; until then ``journal.json`` says which run the files belong to.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,37 +14,27 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from convscope.atlas.digests import FileDigest, digest_of_file, record
 from convscope.atlas.manifest import MANIFEST, Manifest
 from convscope.atlas.strictjson import dumps
 from convscope.atlas.tables import (
-    PARTITIONED,
     REPEATING,
     SPLIT,
     batch_of_columns,
     batches_of_rows,
+    file_of,
     row_type_of,
     schema_of,
 )
 from convscope.atomic import replacing
 from convscope.errors import AtlasError
 
-PART_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 TEMPORARY = ".*.tmp"
 
 
 def table_path(folder: Path, table: str, part: str | None = None) -> Path:
     """Where a table, or a part of a partitioned one, lies; AtlasError for an unsafe or missing part name."""
-    row_type_of(table)
-    if table not in PARTITIONED:
-        if part is not None:
-            raise AtlasError(f"table {table} is a single file, so it has no part {part!r}.")
-        return folder / f"{table}.parquet"
-    if part is None or not PART_NAME.fullmatch(part):
-        raise AtlasError(
-            f"table {table} is written in parts, and {part!r} cannot name one: use 1 to 200 of the "
-            "characters A-Z a-z 0-9 . _ - and no leading dot."
-        )
-    return folder / table / f"{part}.parquet"
+    return folder / file_of(table, part)
 
 
 def write_table(folder: Path, table: str, rows: Iterable[Any], part: str | None = None) -> Path:
@@ -67,9 +56,12 @@ def write_columns(folder: Path, table: str, batches: Iterable[Mapping[str, Any]]
 def _write_batches(folder: Path, table: str, batches: Iterable[pa.RecordBatch], part: str | None) -> Path:
     path = table_path(folder, table, part)
     path.parent.mkdir(exist_ok=True)
-    with replacing(path) as temporary, _parquet(temporary, table) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
+    with replacing(path) as temporary:
+        with _parquet(temporary, table) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        digest = digest_of_file(temporary)
+    record(folder, file_of(table, part), digest)
     return path
 
 
@@ -91,7 +83,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
     """Write ``manifest.json``, which says that the atlas is whole: call it last."""
     if manifest.key != manifest.provenance.key:
         raise AtlasError("the manifest's key is not the one of its digests and settings: use manifest.provenance.key.")
-    return write_text(folder / MANIFEST, dumps(manifest))
+    text = dumps(manifest)
+    # Listed first, because with it the atlas is finished.
+    record(folder, MANIFEST, FileDigest.of(text.encode()))
+    return write_text(folder / MANIFEST, text)
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from convscope.engine.executor import Executor, Steps
+from convscope.errors import ImageSetError
 from convscope.images import ImageSet
-from convscope.images.stretch import Stretch, cut
+from convscope.images.imageset import UNREADABLE
+from convscope.images.stretch import SHARE, Stretch, cut
 
 STRETCH = 1024
 """Images that one job reads."""
@@ -57,6 +59,16 @@ def digest_of_images(images: ImageSet, executor: Executor, report: Callable[[int
     jobs = [cut(images, part, witnessed=True) for part in parts]
     with closing(executor.run(ReadContents(), jobs, progress)) as results:
         for job, digests in results:
+            _check_unreadable(jobs[job].images, digests)
             found[job] = digests
             progress(job, len(digests))
     return images.digest_from(chain.from_iterable(found))
+
+
+def _check_unreadable(images: ImageSet, digests: Digests) -> None:
+    """What a worker cannot read must be what cannot be read here: its disk is not to decide the answer."""
+    for place, digest in enumerate(digests):
+        if digest.startswith(UNREADABLE) and images.content(place)[0] != digest:
+            raise ImageSetError(
+                f"image {images.names[place]!r} can be read here, and a worker cannot: {digest}. {SHARE}"
+            )

@@ -37,3 +37,7 @@ class Question:
         """The tally of no image, of a set of so many ``images`` with so many ``classes``."""
         many, sample = self.per_image == "many", Sample(images, self.sample)
         return Tally.empty(layer.units, self.top, classes, many=many, class_k=self.per_class, sample=sample)
+
+
+NINE = Question()
+"""The usual one: the nine strongest, one per image."""

@@ -17,11 +17,11 @@ from convscope.engine.loading import Outcome, read_view
 from convscope.engine.merging import Merging
 from convscope.engine.part import Part
 from convscope.engine.partscan import PartScan, Watcher
-from convscope.engine.question import Question
+from convscope.engine.question import NINE, Question
 from convscope.engine.tally import Tally
 from convscope.errors import ImageSetError, SettingError
 from convscope.images import ImageSet
-from convscope.images.stretch import cut
+from convscope.images.stretch import SHARE, cut
 from convscope.models import Model
 
 Report = Callable[[int, int], None]
@@ -54,7 +54,7 @@ def scan(
     images: ImageSet,
     layers: Sequence[str] | None = None,
     *,
-    question: Question = Question(),
+    question: Question = NINE,
     batch_size: int = 32,
     workers: int | None = None,
     device: str = "cpu",
@@ -66,10 +66,11 @@ def scan(
     """Find the strongest activations of every unit of ``layers`` (addresses; default: all) over ``images``.
 
     The answer does not depend on ``batch_size``, ``workers``, the ``executor`` or the order of the work. With a
-    ``journal`` folder each finished part is kept there, and a scan that was stopped goes on behind the last one, here or
-    on another executor; the folder must be used for one model, image set, question and choice of layers only. ``watch`` is shown the maps of each batch as they are
-    made; those of parts that the journal already has are not made again. Raises AddressError, ExportError,
-    ImageSetError, NumberError, SettingError, and ClusterError where an executor loses its workers.
+    ``journal`` folder each finished part is kept there, and a scan that was stopped goes on behind what it holds, on any
+    executor; the folder must be used for one model, image set, question and choice of layers only. ``watch`` is shown
+    the maps of each batch as they are made, in this process only; those of parts that the journal already has are not
+    made again. Raises AddressError, ExportError, ImageSetError, NumberError, SettingError, and whatever the executor
+    does.
     """
     if batch_size < 1 or (workers is not None and workers < 1):
         raise SettingError(f"batch_size and workers must be at least 1, not {batch_size} and {workers}")
@@ -146,8 +147,8 @@ def _check_skips(work: PartScan, images: ImageSet, part: Part) -> None:
             here, _ = read_view(images, outcome.image, work.preprocessing)
             if here != outcome:
                 raise ImageSetError(
-                    f"image {images.names[outcome.image]!r} can be read here, and a worker cannot: {outcome.skipped}. "
-                    "All machines must see the same images: put them on a shared folder and run the same command again"
+                    f"image {images.names[outcome.image]!r} is read here ({here.skipped or 'well'}) otherwise than by "
+                    f"a worker: {outcome.skipped}. {SHARE}"
                 )
 
 

@@ -57,7 +57,8 @@ def read_idx_file(path: Path) -> Listing:
     labels, classes = _labels(path, len(images))
     entries = tuple(
         # Each entry has its own picture only: entries may go to another process, some at a time.
-        Entry(printable(f"{part}/{row}"), label, partial(_given, images[row])) for row, label in enumerate(labels)
+        Entry(printable(f"{part}/{row}"), label, partial(_given, images[row]))
+        for row, label in enumerate(labels)
     )
     return Listing(printable(f"{path.resolve().parent.name}/{part}"), entries, classes)
 

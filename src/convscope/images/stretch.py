@@ -8,6 +8,7 @@ from convscope.errors import ImageSetError
 from convscope.images.imageset import ImageSet
 from convscope.images.spread import spread
 
+SHARE = "All machines must see the same images: put them on a shared folder and run the same command again"
 WITNESSES = 3
 """Images of a stretch that are compared by content before any is used."""
 
@@ -35,8 +36,7 @@ class Stretch:
             if found != digest:
                 raise ImageSetError(
                     f"image {self.images.names[place]!r} of {self.images.name!r} is another one for a worker than for "
-                    f"the process that asked ({found[:80]}; expected {digest[:80]}). All machines must see the "
-                    "same images under the same names: put them on a shared folder, and do not change them meanwhile"
+                    f"the process that asked ({found[:80]}; expected {digest[:80]}). {SHARE}"
                 )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from convscope.atlas.writer import table_path, write_table
+from convscope.atlas.digests import is_sound
+from convscope.atlas.tables import file_of
+from convscope.atlas.writer import write_table
 from convscope.engine.layers import Layer
 from convscope.engine.project import Way
 from convscope.images import ImageSet
@@ -27,7 +29,7 @@ def images_for(layers: int) -> int:
 
 def has_trust(folder: Path) -> bool:
     """Whether an atlas has its sanity scores."""
-    return table_path(folder, "trust").exists()
+    return is_sound(folder, file_of("trust"))
 
 
 def add_trust(

@@ -1,45 +1,46 @@
 """The main job: scan, tables, projections, pictures, sanity scores, manifest.
 
-Each stage leaves whole files, so a run that was stopped goes on with the first file that is missing.
+Each stage leaves whole files and lists them, so a run that was stopped goes on with the first one that is not.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from convscope.atlas.manifest import MANIFEST, DataFacts, Manifest, ModelFacts, Provenance, RuleUse, Settings
-from convscope.atlas.projection import Projection
 from convscope.atlas.reader import Atlas
-from convscope.atlas.schema import PictureRow, ProjectionRow
+from convscope.atlas.schema import ImageRow
 from convscope.atlas.session import open_for_writing
-from convscope.atlas.writer import table_path, write_columns, write_manifest, write_table
+from convscope.atlas.store import open_tables, read_rows
+from convscope.atlas.writer import table_path, write_manifest
+from convscope.engine.contents import digest_of_images
+from convscope.engine.executor import HERE, Executor
 from convscope.engine.graphs import digest_of, graph_of
 from convscope.engine.layers import Layer, find_layers
-from convscope.engine.loading import View, read_view
-from convscope.engine.project import Way, project_units
+from convscope.engine.project import Way
 from convscope.engine.question import Question
 from convscope.engine.scan import Scan, scan
-from convscope.engine.trace import trace
-from convscope.errors import ImageSetError, SettingError
+from convscope.errors import SettingError
 from convscope.images import ImageSet
 from convscope.models import Model
+from convscope.pipeline.atlas_projections import tasks_in, write_projections
 from convscope.pipeline.atlas_spectra import add_spectra, has_spectra
+from convscope.pipeline.atlas_tables import write_scanned
 from convscope.pipeline.atlas_trust import add_trust, has_trust
-from convscope.pipeline.pictures import encode_picture
-from convscope.pipeline.rows import image_rows, layer_rows, peak_columns, top_columns, unit_rows
-from convscope.pipeline.winners import Task, Winner, choose_units, in_parts, tasks_of, winners_of
 from convscope.rules.coverage import Coverage, coverage
 from convscope.version import installed_version
 
 Report = Callable[[str, int, int], None]
-"""Called with (stage: "scan", "project", "spectrum" or "trust", done, total)."""
+"""Called with (stage: "read", "scan", "project", "spectrum" or "trust", done, total)."""
 
 
 DRAWN = ("sheets", "site")
@@ -95,12 +96,13 @@ def build_atlas(
     device: str = "cpu",
     overwrite: bool = False,
     report: Report = lambda _stage, _done, _total: None,
+    executor: Executor = HERE,
 ) -> Summary:
     """Make the atlas of ``model`` over ``images`` in the folder ``path``, or finish the one that was begun there.
 
     Everything that can be refused is refused before the first image is read: AddressError, CoverageError, ExportError,
     and AtlasMismatchError if ``path`` holds an atlas of other weights, data or settings. Spectra and sanity scores that
-    a finished atlas lacks are added to it.
+    a finished atlas lacks are added to it. The ``executor`` reads, scans and projects; every file is written here.
     """
     ask = ask or Ask()
     graph = graph_of(model, device)
@@ -110,7 +112,8 @@ def build_atlas(
     way = Way(covered.method, ask.unpool)
     question = Question(ask.top, ask.per_image, ask.per_class, SAMPLE)
     settings = _settings(ask, chosen)
-    provenance = Provenance(digest_of(model), images.digest, settings, installed_version())
+    data = digest_of_images(images, executor, partial(report, "read"))
+    provenance = Provenance(digest_of(model), data, settings, installed_version())
     with open_for_writing(Path(path), provenance, overwrite=overwrite) as folder:
 
         def measure_pictures() -> None:
@@ -125,23 +128,26 @@ def build_atlas(
             measure_pictures()
             return _summary(_opened(folder))
         _remove(folder, *DRAWN)
-        work = folder / "work" / provenance.key[:16]
-        found = scan(
-            model,
-            images,
-            [layer.address for layer in chosen],
-            question=question,
-            batch_size=batch_size,
-            workers=workers,
-            device=device,
-            journal=work,
-            report=lambda done, total: report("scan", done, total),
-        )
-        _write_tables(folder, model, images, found)
-        units = {a: choose_units(tally, ask.units) for a, tally in found.tallies.items()}
-        _write_projections(folder, model, images, tasks_of(found, winners_of(found, units)), way, device, report)
+
+        def scanned() -> Scan:
+            return scan(
+                model,
+                images,
+                [layer.address for layer in chosen],
+                question=question,
+                batch_size=batch_size,
+                workers=workers,
+                device=device,
+                journal=folder / "work" / provenance.key[:16],
+                report=partial(report, "scan"),
+                executor=executor,
+            )
+
+        write_scanned(folder, model, images, scanned)
+        tasks = tasks_in(folder, chosen, ask.units)
+        write_projections(folder, model, images, tasks, way, device, partial(report, "project"), executor)
         measure_pictures()
-        write_manifest(folder, _manifest(model, images, found, settings, covered, provenance))
+        write_manifest(folder, _manifest(folder, model, images, settings, covered, provenance))
         return _summary(_opened(folder))
 
 
@@ -198,105 +204,16 @@ def _settings(ask: Ask, layers: Sequence[Layer]) -> Settings:
     return Settings(addresses, ask.top, ask.per_image, ask.per_class, ask.method, ask.unpool, ask.units, raw="float16")
 
 
-def _write_tables(folder: Path, model: Model, images: ImageSet, found: Scan) -> None:
-    size = (model.preprocessing.height, model.preprocessing.width)
-    write_table(folder, "images", image_rows(found, images))
-    write_table(folder, "layers", layer_rows(found.layers))
-    write_table(folder, "units", unit_rows(found))
-    write_columns(folder, "top", top_columns(found, size))
-    write_columns(folder, "peaks", peak_columns(found))
-
-
-def _write_projections(
-    folder: Path,
-    model: Model,
-    images: ImageSet,
-    tasks: Sequence[Task],
-    way: Way,
-    device: str,
-    report: Report,
-) -> None:
-    """Write the parts that are missing; each holds the pictures of some images, and the projections from them."""
-    size = (model.preprocessing.height, model.preprocessing.width)
-    total = sum(len(task.winners) for task in tasks)
-    done = 0
-    for number, part in enumerate(in_parts(tasks, size, 2 * model.preprocessing.channels)):
-        name = f"part-{number:05d}"
-        # The pictures are written last: where they are, the projections are.
-        if not table_path(folder, "pictures", name).exists():
-            _write_part(folder, name, model, images, part, way, device, _from(report, done, total))
-        done += sum(len(task.winners) for task in part)
-        report("project", done, total)
-
-
-def _from(report: Report, before: int, total: int) -> Callable[[int], None]:
-    return lambda done: report("project", before + done, total)
-
-
-def _write_part(
-    folder: Path,
-    name: str,
-    model: Model,
-    images: ImageSet,
-    part: Sequence[Task],
-    way: Way,
-    device: str,
-    progress: Callable[[int], None],
-) -> None:
-    pictures: list[PictureRow] = []
-    packed: list[ProjectionRow] = []
-    for task in part:
-        view = _view(model, images, task.image)
-        pictures += [encode_picture(task.image, view)] if task.picture else []
-        found = project_image(model, torch.from_numpy(view)[None], task.winners, way, device)
-        packed += [projection.pack() for projection in found]
-        progress(len(packed))
-    packed.sort(key=lambda row: (row.layer, row.unit, row.rank))
-    if packed:
-        write_table(folder, "projections", packed, name)
-    write_table(folder, "pictures", pictures, name)
-
-
-def _view(model: Model, images: ImageSet, image: int) -> View:
-    outcome, view = read_view(images, image, model.preprocessing)
-    if view is None:
-        raise ImageSetError(
-            f"image {images.names[image]!r} could be read during the scan and cannot be now: {outcome.skipped}. "
-            "Restore it and run the same command again"
-        )
-    return view
-
-
-def project_image(
-    model: Model, view: torch.Tensor, winners: Sequence[Winner], way: Way, device: str
-) -> Iterator[Projection]:
-    """One forward pass, then every unit of every layer that this image is among the strongest of."""
-    if not winners:
-        return
-    by_layer: dict[str, list[Winner]] = {}
-    for winner in winners:
-        by_layer.setdefault(winner.layer.node, []).append(winner)
-    recorded = trace(graph_of(model, device), model.preprocessing.normalise(view), *by_layer)
-    for group in by_layer.values():
-        places = [(w.unit, w.y, w.x) for w in group]
-        for winner, pixels in zip(group, project_units(recorded, group[0].layer, places, way), strict=True):
-            top, left, bottom, right = winner.box(pixels.shape[:2])
-            yield Projection(
-                winner.layer.address,
-                winner.unit,
-                winner.rank,
-                winner.image,
-                way.method,
-                top,
-                left,
-                pixels[top:bottom, left:right],
-            )
+def _now() -> datetime:
+    """The time, or what SOURCE_DATE_EPOCH says, as builds that are to be repeated byte for byte set it."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
 
 
 def _manifest(
+    folder: Path,
     model: Model,
     images: ImageSet,
-    found: Scan,
     settings: Settings,
     covered: Coverage,
     provenance: Provenance,
@@ -304,6 +221,7 @@ def _manifest(
     size = model.preprocessing
     architecture = type(model.module).__name__
     occurring = set(images.labels)
+    skipped = sum(row.skipped is not None for row in read_rows(open_tables(folder)["images"], ImageRow))
     labels = tuple(name for name in images.classes if name in occurring)
     return Manifest(
         model=ModelFacts(
@@ -316,7 +234,7 @@ def _manifest(
             model.classes,
             model.notes,
         ),
-        data=DataFacts(images.name, images.digest, len(images), len(found.skipped), labels),
+        data=DataFacts(images.name, provenance.data, len(images), skipped, labels),
         settings=settings,
         method=covered.method,
         rules=tuple(RuleUse(*use, count) for use, count in covered.summary().items()),
@@ -326,6 +244,6 @@ def _manifest(
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=_now().isoformat(timespec="seconds"),
         key=provenance.key,
     )

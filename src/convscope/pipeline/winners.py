@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 
+from convscope.atlas.schema import UnitRow
+from convscope.atlas.tops import Tops
 from convscope.engine.layers import Layer
 from convscope.engine.project import window_of
-from convscope.engine.scan import Scan
-from convscope.engine.tally import Tally
-from convscope.engine.topk import NOWHERE
 
 PART_BYTES = 96_000_000
 """Packed projections and pictures of one part, at most, plus those of one task."""
@@ -19,6 +19,8 @@ _PICTURE_BYTES = 30_000
 """What a picture takes, roughly."""
 _TASK_WINNERS = 256
 """Activations of one task, at most: 77 MB of whole-image projections at 224 pixels."""
+_LEAST_SPREAD = 1e-12
+"""Stands in for the standard deviation of a unit that answers alike to all images."""
 
 
 @dataclass(frozen=True)
@@ -38,38 +40,32 @@ class Winner:
         return whole if self.layer.gated else window_of(self.layer, self.y, self.x, size)
 
 
-def choose_units(tally: Tally, count: int | None) -> list[int]:
-    """The ``count`` units whose top activations stand out most from their other peaks; None: all units.
+def choose_units(rows: Sequence[UnitRow], tops: Tops, count: int | None) -> list[int]:
+    """The ``count`` units of a layer whose top activations stand out most from their other peaks; None: all units.
 
     Measured as the mean of the top activations above the mean peak, in standard deviations of the peaks. Units that
     are never active come last.
     """
-    units = tally.top.value.shape[0]
-    if count is None or count >= units:
-        return list(range(units))
-    s = tally.statistics
-    mean = s.peak_sum / s.count
-    spread = (s.square_sum / s.count - mean.square()).clamp_min(0).sqrt()
-    found = tally.top.value.double()
-    best = torch.where(found.isfinite(), found, 0).sum(1) / found.isfinite().sum(1).clamp_min(1)
-    score = torch.where(s.active > 0, (best - mean) / spread.clamp_min(1e-12), -torch.inf)
-    return sorted(score.argsort(descending=True, stable=True)[:count].tolist())
+    if count is None or count >= len(rows):
+        return [row.unit for row in rows]
+    total = np.bincount(tops.unit, tops.value.astype(np.float64), len(rows))
+    best = total / np.maximum(np.bincount(tops.unit, minlength=len(rows)), 1)
+    score = [
+        (best[row.unit] - row.peak_mean) / max(row.peak_std, _LEAST_SPREAD) if not row.dead else -math.inf
+        for row in rows
+    ]
+    return sorted(sorted(range(len(rows)), key=lambda unit: -score[unit])[:count])
 
 
-def winners_of(scan: Scan, units: Mapping[str, Sequence[int]]) -> list[Winner]:
-    """The top activations of these units of each layer (by address), image by image."""
-    found: list[Winner] = []
-    for layer in scan.layers:
-        top = scan.tallies[layer.address].top
-        # What is not above zero is no activation: a dead unit has nothing to project.
-        place = torch.where(top.value > 0, top.place, NOWHERE)
-        for unit in units[layer.address]:
-            for rank, where in enumerate(place[unit].tolist()):
-                if where != NOWHERE:
-                    image, position = divmod(where, layer.height * layer.width)
-                    found.append(Winner(image, layer, unit, rank, *divmod(position, layer.width)))
-    depth = {layer.address: number for number, layer in enumerate(scan.layers)}
-    return sorted(found, key=lambda w: (w.image, depth[w.layer.address], w.unit, w.rank))
+def winners_of(layers: Sequence[Layer], tops: Sequence[Tops], units: Sequence[Sequence[int]]) -> list[Winner]:
+    """The top activations of these ``units`` of each layer, image by image and from input to output."""
+    found: list[tuple[int, int, Winner]] = []
+    for depth, (layer, top, wanted) in enumerate(zip(layers, tops, units, strict=True)):
+        chosen = np.isin(top.unit, np.array(wanted, np.int32))
+        columns = (column[chosen].tolist() for column in (top.image, top.unit, top.rank, top.y, top.x))
+        for image, unit, rank, y, x in zip(*columns, strict=True):
+            found.append((image, depth, Winner(image, layer, unit, rank, y, x)))
+    return [winner for _, _, winner in sorted(found, key=lambda each: (*each[:2], each[2].unit, each[2].rank))]
 
 
 @dataclass(frozen=True)
@@ -81,12 +77,12 @@ class Task:
     picture: bool = True
 
 
-def tasks_of(scan: Scan, winners: Sequence[Winner]) -> list[Task]:
-    """Tasks for each image that is among the strongest of any unit, projected or not, in the set's order.
+def tasks_of(images: Sequence[int], winners: Sequence[Winner]) -> list[Task]:
+    """Tasks for each of ``images``, those among the strongest of any unit, projected or not, in the set's order.
 
     An image that wins very often makes several tasks, so that no task is larger than a part.
     """
-    mine: dict[int, list[Winner]] = {image: [] for image in _images_on_top(scan)}
+    mine: dict[int, list[Winner]] = {image: [] for image in images}
     for winner in winners:
         mine[winner.image].append(winner)
     return [
@@ -94,16 +90,6 @@ def tasks_of(scan: Scan, winners: Sequence[Winner]) -> list[Task]:
         for image, found in mine.items()
         for start in range(0, max(len(found), 1), _TASK_WINNERS)
     ]
-
-
-def _images_on_top(scan: Scan) -> list[int]:
-    found: set[int] = set()
-    for layer in scan.layers:
-        tally = scan.tallies[layer.address]
-        for top in (tally.top, *tally.by_class.values()):
-            images = top.place[(top.place != NOWHERE) & (top.value > 0)] // (layer.height * layer.width)
-            found.update(images.unique(sorted=False).tolist())  # type: ignore[no-untyped-call]
-    return sorted(found)
 
 
 def in_parts(tasks: Sequence[Task], size: tuple[int, int], bytes_per_pixel: int) -> Iterator[list[Task]]:
