@@ -22,9 +22,10 @@ SIZE = (8, 10)
 
 def tops_of(found: list[tuple[int, int, int, float]]) -> Tops:
     """Of (unit, rank, image * 20 + position, value); maps have 5 columns."""
-    unit, rank, place, value = (np.array(column) for column in zip(*found, strict=True)) if found else [np.zeros(0)] * 4
-    whole = [column.astype(np.int32) for column in (unit, rank, place // 20, place % 20 // 5, place % 5)]
-    return Tops(*whole[:3], value.astype(np.float32), *whole[3:])
+    unit, rank, place, value = (np.array([each[i] for each in found]) for i in range(4))
+    image, y, x = place // 20, place % 20 // 5, place % 5
+    unit, rank, image, y, x = (np.asarray(each, np.int32) for each in (unit, rank, image, y, x))
+    return Tops(unit, rank, image, value.astype(np.float32), y, x)
 
 
 def table_of(peaks: NDArray[np.float64], k: int = 2) -> tuple[list[UnitRow], Tops]:

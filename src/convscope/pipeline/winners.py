@@ -43,13 +43,12 @@ class Winner:
 def choose_units(rows: Sequence[UnitRow], tops: Tops, count: int | None) -> list[int]:
     """The ``count`` units of a layer whose top activations stand out most from their other peaks; None: all units.
 
-    Measured as the mean of the top activations above the mean peak, in standard deviations of the peaks. Units that
-    are never active come last.
+    Measured as the mean of the top activations above the mean peak, in standard deviations of the peaks; where a unit
+    has fewer than others of its layer, the rest count as zero. Units that are never active come last.
     """
     if count is None or count >= len(rows):
         return [row.unit for row in rows]
-    total = np.bincount(tops.unit, tops.value.astype(np.float64), len(rows))
-    best = total / np.maximum(np.bincount(tops.unit, minlength=len(rows)), 1)
+    best = np.bincount(tops.unit, tops.value.astype(np.float64), len(rows)) / (tops.rank.max(initial=0) + 1)
     score = [
         (best[row.unit] - row.peak_mean) / max(row.peak_std, _LEAST_SPREAD) if not row.dead else -math.inf
         for row in rows
