@@ -66,8 +66,8 @@ def scan(
     """Find the strongest activations of every unit of ``layers`` (addresses; default: all) over ``images``.
 
     The answer does not depend on ``batch_size``, ``workers``, the ``executor`` or the order of the work. With a
-    ``journal`` folder each finished part is kept there, and a scan that was stopped goes on behind what it holds, on any
-    executor; the folder must be used for one model, image set, question and choice of layers only. ``watch`` is shown
+    ``journal`` folder each finished part is kept there, and a scan that was stopped goes on behind what it holds, on
+    any executor; use the folder for one model, image set, question and choice of layers only. ``watch`` is shown
     the maps of each batch as they are made, in this process only; those of parts that the journal already has are not
     made again. Raises AddressError, ExportError, ImageSetError, NumberError, SettingError, and whatever the executor
     does.
