@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
-
-import torch
 
 from convscope import errors
 from convscope.engine.executor import Work
@@ -25,7 +25,7 @@ Versions = tuple[tuple[str, str], ...]
 
 def versions() -> Versions:
     """Of what decides a number; they must be the same in all processes."""
-    return ("convscope", installed_version()), ("torch", torch.__version__)
+    return ("convscope", installed_version()), ("torch", version("torch"))
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ class Worker:
         """Make everything ready that all jobs need; the process id, or why it cannot be done."""
         try:
             _check_versions(expected)
-            torch.set_num_threads(cores)
+            if "torch" in sys.modules:  # the work has arrived, so it is there if it is needed
+                sys.modules["torch"].set_num_threads(cores)
             keep_freed_memory()
             self._do = work.prepare(cores)
         except (ConvscopeError, OSError) as error:
