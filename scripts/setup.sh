@@ -18,7 +18,7 @@ die() { printf '%s\n' "setup: $*" >&2; exit 1; }
 # purpose -> extras of pyproject.toml, and system packages (each listed in system_packages.sh)
 case "${1:-}" in
 demo) extras=demo,train,transfer,serve packages="tuxpaint-stamps-default opencv-doc dataset-fashion-mnist" ;;
-dev) extras=demo,dev,timm,train,transfer,serve packages="chromium tuxpaint-stamps-default opencv-doc dataset-fashion-mnist" ;;
+dev) extras=demo,dev,timm,train,transfer,serve,ray packages="chromium tuxpaint-stamps-default opencv-doc dataset-fashion-mnist" ;;
 *) die "usage: sh scripts/setup.sh demo|dev" ;;
 esac
 stamp=.venv/.ready-$1

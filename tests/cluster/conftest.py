@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from convscope.cluster.session import connected
+
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 200, "health_check_failure_threshold": 3}
 """A machine that is gone is noticed within a second."""
 
@@ -28,6 +30,21 @@ def cluster() -> Iterator[Any]:
             "_system_config": QUICK,
         },
     )
+    connected(made.address)
     yield made
     ray.shutdown()
-    made.shutdown()
+    remove(made, made.head_node)
+
+
+def remove(cluster: Any, node: Any) -> None:
+    """Take a machine away, killed or not. Ray leaves the pipes to its processes open, which is warned of later."""
+    pipes = [
+        pipe
+        for started in node.all_processes.values()
+        for each in started
+        for pipe in (each.process.stdin, each.process.stdout, each.process.stderr)
+        if pipe is not None
+    ]
+    cluster.remove_node(node, allow_graceful=False)
+    for pipe in pipes:
+        pipe.close()

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from convscope.engine.executor import Job, Report, Result, Work
 
-
 Value = TypeVar("Value")
 
 
