@@ -221,7 +221,8 @@ def test_what_is_no_patch_shows_the_usage(run: Run, patch: str) -> None:
 
 
 def test_the_true_class_is_the_images_label(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from convscope.pipeline.occlusion import OcclusionAsk, occlude_images
+    from convscope.pipeline.image_occlusion import OcclusionAsk
+    from convscope.pipeline.occlusion import occlude_images
     from tests.probes.make import model
 
     folder = place / "labelled"

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import Queue
+from threading import Event
 from typing import Protocol, TypeVar
 
 Job = TypeVar("Job")
@@ -27,6 +30,27 @@ class Work(Protocol[JobIn, ResultOut]):
 
     def prepare(self, cores: int) -> Callable[[JobIn], Generator[int, None, ResultOut]]:
         """The function that does one job; raises as the work itself does."""
+
+
+def stepwise(do: Callable[[Callable[[int], None]], Result]) -> Steps[Result]:
+    """What tells by a call how far it is, as steps; where they are closed, its next call raises."""
+    words: Queue[int | None] = Queue()
+    closed = Event()
+
+    def tell(done: int) -> None:
+        if closed.is_set():
+            raise GeneratorExit
+        words.put(done)
+
+    with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(do, tell)
+        ending.add_done_callback(lambda _: words.put(None))
+        try:
+            while (done := words.get()) is not None:
+                yield done
+        finally:
+            closed.set()
+        return ending.result()
 
 
 class Executor(Protocol):
