@@ -15,9 +15,13 @@ import os
 import pickle
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -33,10 +37,12 @@ from convscope.engine.forward import prepare
 from convscope.engine.graphs import graph_of
 from convscope.engine.journal import save_part
 from convscope.engine.layers import find_layers
+from convscope.engine.merging import Merging
 from convscope.engine.part import Part
 from convscope.engine.partscan import PartScan
 from convscope.engine.question import Question
 from convscope.engine.scan import Scan, scan
+from convscope.engine.tally import Statistics
 from convscope.images import ImageSet
 from convscope.images.stretch import Stretch, cut
 from convscope.models import load_model
@@ -44,6 +50,7 @@ from convscope.models import load_model
 PART = 32
 """Images of a part: small, so that few images can be shared evenly."""
 QUESTION = Question(sample=1000)
+PLACES = (("here", HERE), ("Ray, 1 worker", RayExecutor(workers=1)), ("Ray, 2 workers", RayExecutor(workers=2)))
 BATCH = 16
 
 
@@ -135,13 +142,45 @@ def ray_data(work: PartScan, files: list[Path]) -> None:
 
 def equal(one: Scan, other: Scan) -> bool:
     """Whether all numbers are the same, to the last bit."""
-    return pickle.dumps([t.statistics for t in one.tallies.values()]) == pickle.dumps(
-        [t.statistics for t in other.tallies.values()]
-    ) and all(
-        torch.equal(one.tallies[name].top.value, other.tallies[name].top.value)
-        and torch.equal(one.tallies[name].top.place, other.tallies[name].top.place)
-        for name in one.tallies
+    pairs = [(one.tallies[name], other.tallies[name]) for name in one.tallies]
+    return all(
+        torch.equal(a.top.value, b.top.value)
+        and torch.equal(a.top.place, b.top.place)
+        and all(torch.equal(getattr(a.statistics, f.name), getattr(b.statistics, f.name)) for f in fields(Statistics))
+        for a, b in pairs
     )
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The scan's work, and the processor seconds that each part takes where it is done."""
+
+    work: PartScan
+
+    def prepare(self, cores: int) -> Callable[[Stretch], Steps[tuple[Part, float]]]:
+        torch.set_num_threads(1)
+        do = replace(self.work, workers=1).prepare(1)
+
+        def timed(stretch: Stretch) -> Steps[tuple[Part, float]]:
+            started = time.process_time()
+            part = yield from do(stretch)
+            return part, time.process_time() - started
+
+        return timed
+
+
+def processor_seconds(work: PartScan, images: ImageSet, executor: Executor) -> tuple[float, float]:
+    """Per image: of the parts but each worker's first, where things are loaded; and of this process beside them."""
+    jobs = [
+        cut(images, range(start, start + PART), witnessed=not executor.here) for start in range(0, len(images), PART)
+    ]
+    merging, seconds, before = Merging[Part](len(jobs)), list[float](), time.process_time()
+    for number, (part, taken) in executor.run(Timed(work), jobs, quiet):
+        merging.add(number, part)
+        seconds.append(taken)
+    merging.whole(work.nothing())
+    beside = time.process_time() - before - (sum(seconds) if executor.here else 0)
+    return median(seconds[1:]) / PART, beside / len(images)
 
 
 def on_paper(compute: float, read: float, part: float, price: float) -> None:
@@ -173,10 +212,16 @@ def main() -> None:
         compare(options, images)
 
 
+def start(workers: int) -> None:
+    """Have so many workers do nothing."""
+    for _ in RayExecutor(workers=workers).run(Nothing(), list(range(workers)), quiet):
+        pass
+
+
 def compare(options: Any, images: ImageSet) -> None:
     """All contenders on these images."""
     model = load_model(f"torchvision:{options.net}@none")
-    parts, paper = scanning._partition, (scanning._PART_AT_LEAST, scanning._PARTS_AT_MOST)
+    paper = (scanning._PART_AT_LEAST, scanning._PARTS_AT_MOST)
     scanning._PART_AT_LEAST, scanning._PARTS_AT_MOST = PART, 10**9
     found: dict[str, Scan] = {}
 
@@ -188,14 +233,14 @@ def compare(options: Any, images: ImageSet) -> None:
         return once
 
     connected("local")
-    contenders: dict[str, Callable[[], None]] = {
+    contenders: dict[str, Callable[[], object]] = {
         "one process, 1 thread": run("one process, 1 thread", HERE, 1),
         "Ray, 1 worker of 1 core": run("Ray, 1 worker of 1 core", RayExecutor(workers=1), 1),
         "one process, 2 threads": run("one process, 2 threads", HERE, 2),
         "Ray, 1 worker of 2 cores": run("Ray, 1 worker of 2 cores", RayExecutor(workers=1, cores=2), 2),
         "Ray, 2 workers of 1 core": run("Ray, 2 workers of 1 core", RayExecutor(workers=2), 1),
-        "start of 1 worker": lambda: list(RayExecutor(workers=1).run(Nothing(), [0], quiet)) and None,
-        "start of 2 workers": lambda: list(RayExecutor(workers=2).run(Nothing(), [0, 1], quiet)) and None,
+        "start of 1 worker": partial(start, 1),
+        "start of 2 workers": partial(start, 2),
     }
     graph = graph_of(model)
     layers = find_layers(graph, None)
@@ -213,27 +258,33 @@ def compare(options: Any, images: ImageSet) -> None:
         same = "" if name not in found else "same" if equal(found[name], base) else "differ"
         print(f"| {name} | {timing.median:.2f} | {', '.join(f'{s:.1f}' for s in timing.seconds)} | {same} |")
 
-    def net(name: str, start: str) -> float:
-        return timings[name].median - timings[start].median
+    def net(name: str, begun: str) -> float:
+        return timings[name].median - timings[begun].median
 
-    for ours, theirs, start in (
+    for ours, theirs, begun in (
         ("Ray, 1 worker of 1 core", "one process, 1 thread", "start of 1 worker"),
         ("Ray, 1 worker of 2 cores", "one process, 2 threads", "start of 1 worker"),
         ("Ray, 2 workers of 1 core", "one process, 2 threads", "start of 2 workers"),
     ):
-        print(f"{ours} without its start / {theirs}: {net(ours, start) / timings[theirs].median:.3f}")
+        print(f"{ours} without its start / {theirs}: {net(ours, begun) / timings[theirs].median:.3f}")
     scaling = net("Ray, 1 worker of 1 core", "start of 1 worker") / net(
         "Ray, 2 workers of 1 core", "start of 2 workers"
     )
     print(f"2 workers against 1, without their start: {scaling:.2f}x")
+    by_place = {name: [processor_seconds(work, images, each) for _ in range(options.rounds)] for name, each in PLACES}
+    print("\n| processor time per image | of the work | of the process that asked |\n|---|---|---|")
+    for name, taken in by_place.items():
+        print(
+            f"| {name} | " + " | ".join(f"{1000 * median(column):.2f} ms" for column in zip(*taken, strict=True)) + " |"
+        )
     scanning._PART_AT_LEAST, scanning._PARTS_AT_MOST = paper
-    costs(images, work, base, timings["one process, 1 thread"].median / len(images), memory, options.price)
-    assert parts is scanning._partition
+    compute = median(work_seconds for work_seconds, _ in by_place["here"])
+    costs(images, work, base, compute, memory, options.price)
 
 
 def costs(images: ImageSet, work: PartScan, found: Scan, compute: float, memory: dict[str, int], price: float) -> None:
     """What one image, one part and one worker cost."""
-    read = sum(len(bytes(entry.load())) for entry in images.entries) / len(images)  # type: ignore[arg-type]
+    read = sum(len(content) for entry in images.entries if isinstance(content := entry.load(), bytes)) / len(images)
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "part.npz"
         save_part(path, range(len(images)), Part(tuple(found.tallies.values()), found.outcomes))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from torch import nn
 
 from convscope.engine import scan as scanning
 from convscope.engine.contents import digest_of_images
-from convscope.engine.executor import HERE, quiet
+from convscope.engine.executor import HERE, quiet, stepwise
 from convscope.engine.graphs import Carried, digest_of, graph_of
 from convscope.engine.project import project
 from convscope.engine.question import Question
@@ -192,3 +194,36 @@ def test_closing_it_ends_the_work() -> None:
     assert next(results) == (0, 5)
     results.close()
     assert list(results) == []
+
+
+def test_steps_of_a_call_are_told_one_by_one_and_end_with_who_listens() -> None:
+    went_on = Event()
+
+    def work(tell: Callable[[int], None]) -> str:
+        for done in range(3):
+            tell(done)
+        return "done"
+
+    def endless(tell: Callable[[int], None]) -> None:
+        try:
+            while True:
+                tell(1)
+        finally:
+            went_on.set()
+
+    steps = stepwise(work)
+    assert [next(steps), next(steps), next(steps)] == [0, 1, 2]
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value == "done"
+    listened = stepwise(endless)
+    assert next(listened) == 1
+    listened.close()
+    assert went_on.is_set()
+    with pytest.raises(NumberError, match="as it is"):
+        list(stepwise(_fail))
+
+
+def _fail(tell: Callable[[int], None]) -> None:
+    tell(1)
+    raise NumberError("as it is")
