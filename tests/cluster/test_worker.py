@@ -75,4 +75,4 @@ def test_addresses_where_nothing_is(
 @pytest.mark.parametrize("wrong", [{"workers": 0}, {"cores": 0}])
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(SettingError, match="workers and cores must be at least 1"):
-        RayExecutor("local", **wrong)  # type: ignore[arg-type]
+        RayExecutor("local", **wrong)
