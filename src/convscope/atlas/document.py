@@ -7,7 +7,8 @@ from dataclasses import fields, is_dataclass
 from inspect import getdoc
 from typing import get_args, get_type_hints
 
-from convscope.atlas.manifest import Manifest
+from convscope.atlas.digests import DIGESTS, Digests
+from convscope.atlas.manifest import MANIFEST, Manifest
 from convscope.atlas.schema import FORMAT_VERSION, TABLES
 from convscope.atlas.tables import schema_of
 
@@ -16,7 +17,7 @@ INTRODUCTION = """\
 
 <!-- Made by `python -m convscope.atlas.document`: change its sources in `src/convscope/atlas/`. -->
 
-An atlas is a folder of Parquet tables and one JSON file, of format version FORMAT_VERSION. Anything that
+An atlas is a folder of Parquet tables and a few JSON files, of format version FORMAT_VERSION. Anything that
 reads Parquet reads it; nothing in it is executable, and convscope is not needed:
 
 ```sql
@@ -46,6 +47,9 @@ WRITING = """\
 ## What a reader can rely on
 
 - A file is whole or absent: each is written beside its place, flushed to the disk and renamed.
+- `digests.json` lists a file once it is whole: a file that is not listed, or is not what the list says, is made again
+  by the command that goes on. It is absent from atlases that were finished before there was such a list; they are read
+  as before. [`convscope verify`](how-to/verify.md) compares.
 - `manifest.json` is written last. A folder with `journal.json` but no manifest is unfinished; running the
   same command again finishes it.
 - One process writes at a time, holding a lock on `.convscope.lock`. Left-overs of a killed writer are called
@@ -77,7 +81,7 @@ def document() -> str:
     """The whole page, in Markdown."""
     tables = "\n".join(_table(name) for name in TABLES)
     introduction = INTRODUCTION.replace("FORMAT_VERSION", str(FORMAT_VERSION)).replace("TABLES", "`, `".join(TABLES))
-    return f"{introduction}\n## Tables\n\n{tables}\n{_manifest()}\n{WRITING}"
+    return f"{introduction}\n## Tables\n\n{tables}\n{_json(MANIFEST, Manifest)}\n{_json(DIGESTS, Digests)}\n{WRITING}"
 
 
 def _table(name: str) -> str:
@@ -89,16 +93,16 @@ def _table(name: str) -> str:
     return "\n".join((*lines, ""))
 
 
-def _manifest() -> str:
+def _json(name: str, kind: type) -> str:
     lines = [
-        "## manifest.json",
+        f"## {name}",
         "",
-        getdoc(Manifest) or "",
+        getdoc(kind) or "",
         "",
         "| field | type | meaning |",
         "|---|---|---|",
     ]
-    lines += [f"| `{path}` | {kind} | {doc} |" for path, kind, doc in _leaves(Manifest, "")]
+    lines += [f"| `{path}` | {words} | {doc} |" for path, words, doc in _leaves(kind, "")]
     return "\n".join((*lines, ""))
 
 

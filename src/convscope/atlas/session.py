@@ -62,9 +62,12 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def stored_provenance(folder: Path) -> Provenance:
-    """What the atlas in ``folder`` is made from, finished or not; AtlasFormatError if that cannot be read."""
-    if _has(folder, MANIFEST):
+def stored_provenance(folder: Path, name: str | None = None) -> Provenance:
+    """What the atlas in ``folder`` is made from, finished or not; AtlasFormatError if that cannot be read.
+
+    ``name`` is the file to believe, manifest or journal; by default the manifest, if there is one.
+    """
+    if (name or (MANIFEST if _has(folder, MANIFEST) else JOURNAL)) == MANIFEST:
         return read_manifest(folder).provenance
     return decode(Provenance, read_versioned(folder / JOURNAL), JOURNAL)
 

@@ -181,8 +181,9 @@ EXAMPLES = {
     "verify": Example(
         "convscope verify torchvision:vgg16 photographs/",
         "A table with a line per layer, the largest difference of each comparison, and `pass` or `FAIL`; the exit code "
-        "is 1 if anything failed. Run it once on a model of your own before you believe its pictures. See "
-        "[verify](how-to/verify.md).",
+        "is 1 if anything failed. Run it once on a model of your own before you believe its pictures. "
+        "`convscope verify atlas/` compares an atlas's files with their digests, and with a model and images after it "
+        "also a sample of its values; `--repair` makes again what is damaged. See [verify](how-to/verify.md).",
     ),
 }
 

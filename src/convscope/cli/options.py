@@ -17,7 +17,7 @@ UNPOOLS = ["sum", "last", "none"]
 SCHEMES = ["sample:lite0", "torchvision:", "timm:", "zoo:zfnet", "zoo:alexnet", "snapshot:", "python:"]
 
 
-def _starting(values: list[str]) -> object:
+def starting(values: list[str]) -> object:
     """A completion that offers the values that begin with what was typed."""
     return lambda incomplete: [value for value in values if value.startswith(incomplete)]
 
@@ -28,7 +28,7 @@ ModelSpec = Annotated[
         metavar="MODEL",
         help="torchvision:NAME[@WEIGHTS|@none], timm:NAME[@none], zoo:zfnet, zoo:alexnet, sample:lite0, "
         "snapshot:FILE (or the folder that `convscope train` wrote), or python:package.module:factory",
-        autocompletion=_starting(SCHEMES),
+        autocompletion=starting(SCHEMES),
     ),
 ]
 Weights = Annotated[
@@ -45,7 +45,7 @@ Method = Annotated[
         "--method",
         help="auto (DeconvNet where there are max-pool switches, else guided backprop), deconvnet, "
         "guided_backprop, gradient",
-        autocompletion=_starting(METHODS),
+        autocompletion=starting(METHODS),
     ),
 ]
 Unpool = Annotated[
@@ -53,7 +53,7 @@ Unpool = Annotated[
     typer.Option(
         "--unpool",
         help="Where pooling windows share a maximum: sum (exact transpose), last, or none (no switches).",
-        autocompletion=_starting(UNPOOLS),
+        autocompletion=starting(UNPOOLS),
     ),
 ]
 Patch = Annotated[

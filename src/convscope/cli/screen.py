@@ -41,6 +41,7 @@ STAGES = {
     "spectrum": ("measuring", "layers"),
     "trust": ("testing", "passes"),
     "verify": ("verifying", "comparisons"),
+    "files": ("reading", "bytes"),
     "read training": ("reading", "images"),
     "read validation": ("reading", "images"),
     "read first": ("reading", "images"),

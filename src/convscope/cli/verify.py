@@ -1,129 +1,81 @@
-"""``convscope verify``: whether what convscope computes of a network is right, on the user's own model and images."""
+"""``convscope verify``: whether what convscope computes of a network is right, and whether an atlas still holds it."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from convscope.cli.options import AsJson, Device, Images, Layers, ModelSpec, Weights, load, split
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from convscope.probes.verification.result import Check, Verification
+from convscope.cli.options import SCHEMES, AsJson, Device, Layers, Weights, starting
 
 FAILED = 1
+IMAGES_OF_A_SET, IMAGES_OF_AN_ATLAS = 2, 8
+
+What = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[ATLAS] [MODEL IMAGES]",
+        help="An atlas, to check its files; a model and images, to check what is computed; all three, to check a "
+        "sample of the atlas against them.",
+        autocompletion=starting(SCHEMES),
+    ),
+]
 
 
 def verify(
-    model: ModelSpec,
-    images: Images,
+    what: What,
     weights: Weights = None,
     layers: Layers = None,
-    count: Annotated[int, typer.Option("--images", min=1, help="Images to test on, evenly spread over the set.")] = 2,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Which units and places are drawn.")] = 0,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "--images",
+            min=1,
+            help=f"Images to test on: {IMAGES_OF_A_SET} evenly spread over the set, {IMAGES_OF_AN_ATLAS} of an atlas.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Which units, places and images are drawn.")] = 0,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first images of the set.")] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make again the files of the atlas that are damaged, and no others.")
+    ] = False,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """Compute a model's values and projections a second way, and print the largest difference of each layer.
+    """Compute a model's values a second way, or check an atlas: print the largest difference of each layer.
 
-    The exported graph against the model's own modules, every method against autograd, windows against whole maps, an
-    occluder against whole occluded images. Without --layers, projections are tested from eight layers. The exit status
-    is 1 if anything differs by more than rounding.
+    MODEL IMAGES: the exported graph against the model's own modules, every method against autograd, windows against
+    whole maps, an occluder against whole occluded images; without --layers, projections are tested from eight layers.
+
+    ATLAS: every file against its digest, and the tables against each other. ATLAS MODEL IMAGES: also a sample of its
+    values and projections, computed again; with --repair, what is damaged is made again.
+
+    The exit status is 1 if anything is damaged or differs by more than rounding.
     """
-    from convscope.cli.screen import err, progress
-    from convscope.images import ImageSet
-    from convscope.probes.verification.verify import verify_model
+    from convscope.cli.verify_atlas import AtlasCheck, verify_atlas
+    from convscope.cli.verify_model import ModelCheck, verify_model
+    from convscope.errors import SettingError
 
-    source = ImageSet.open(images)
-    loaded = load(model, weights, device)
-    with progress(quiet=as_json or not err.is_terminal) as report:
-        found = verify_model(
-            loaded,
-            source,
-            split(layers),
-            count=count,
-            seed=seed,
-            device=device,
-            report=lambda done, total: report("verify", done, total),
-        )
-    _say(found, as_json)
-    if not found.passed:
+    match what:
+        case [model, images]:
+            if repair:
+                raise SettingError("--repair is for an atlas: convscope verify ATLAS MODEL IMAGES --repair")
+            drawn = count or IMAGES_OF_A_SET
+            passed = verify_model(ModelCheck(model, Path(images), weights, layers, drawn, seed, limit, device), as_json)
+        case [atlas, *source] if len(source) in (0, 2):
+            if layers is not None:
+                raise SettingError("--layers is for a model; an atlas is checked in all its layers")
+            if repair and not source:
+                raise SettingError(
+                    "--repair computes again and needs model and images: convscope verify ATLAS MODEL IMAGES --repair"
+                )
+            drawn = count or IMAGES_OF_AN_ATLAS
+            opened = (source[0], Path(source[1])) if source else None
+            passed = verify_atlas(AtlasCheck(Path(atlas), opened, weights, drawn, seed, limit, repair, device), as_json)
+        case _:
+            raise SettingError(
+                f"expected an atlas, a model and images, or all three, not {len(what)} names: {' '.join(what)}"
+            )
+    if not passed:
         raise typer.Exit(FAILED)
-
-
-def _say(found: Verification, as_json: bool) -> None:
-    from convscope.probes.verification.result import CHECKS
-
-    if as_json:
-        typer.echo(json.dumps(_facts(found)))
-        return
-    from convscope.cli.screen import out
-
-    out.print(_table(found))
-    for name, (sentence, limit) in CHECKS.items():
-        out.print(f"{name}: {sentence}, to {limit:g} of the largest value", soft_wrap=True)
-    for reason, layers in _reasons(found).items():
-        more = f" and {len(layers) - 1} more" if len(layers) > 1 else ""
-        out.print(f"not tested: {layers[0]}{more}: {reason}", soft_wrap=True)
-    for note in found.notes:
-        out.print(f"note: {note}", soft_wrap=True)
-    failed = [check for check in found.checks if not check.passed]
-    where = ", ".join(dict.fromkeys(f"{check.layer} ({check.check})" for check in failed))
-    result = f"FAILED: {where}" if failed else f"passed: {len(found.checks)} comparisons"
-    out.print(f"{result}, on {len(found.images)} images, in {found.seconds:.0f} s", soft_wrap=True)
-
-
-def _table(found: Verification) -> Table:
-    """A line per layer, the largest difference of each comparison."""
-    from rich.table import Column, Table
-
-    from convscope.probes.verification.result import CHECKS
-
-    table = Table(Column("layer", no_wrap=True, overflow="fold"), box=None)
-    for name in CHECKS:
-        table.add_column(name, justify="right")
-    table.add_column("")
-    for layer in found.layers:
-        checks = [found.of(layer, name) for name in CHECKS]
-        if any(checks):
-            passed = all(check is None or check.passed for check in checks)
-            table.add_row(layer, *map(_difference, checks), "pass" if passed else "FAIL")
-    return table
-
-
-def _difference(check: Check | None) -> str:
-    return "-" if check is None else f"{check.difference:.0e}"
-
-
-def _reasons(found: Verification) -> dict[str, list[str]]:
-    reasons: dict[str, list[str]] = {}
-    for each in found.untested:
-        reasons.setdefault(f"{each.check}: {each.reason}", []).append(each.layer)
-    return reasons
-
-
-def _facts(found: Verification) -> dict[str, Any]:
-    def number(value: float) -> float | None:
-        return value if value < float("inf") else None
-
-    return {
-        "passed": found.passed,
-        "images": found.images,
-        "checks": [
-            {
-                "layer": check.layer,
-                "check": check.check,
-                "image": check.image,
-                "difference": number(check.difference),
-                "units": check.units,
-                "passed": check.passed,
-            }
-            for check in found.checks
-        ],
-        "untested": [{"layer": each.layer, "check": each.check, "reason": each.reason} for each in found.untested],
-        "notes": found.notes,
-        "seconds": round(found.seconds, 2),
-    }

@@ -24,10 +24,16 @@ REASONS: dict[int | None, str] = {
     errno.ENXIO: NOT_A_FILE,
     errno.ENAMETOOLONG: "the path is too long",
 }
+"""What is wrong with a file, as a reason to leave it out. Any other error is one of the machine: a disk that fails, a
+network file system that is away, too many open files. It says nothing of the file, so work stops there."""
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a regular file, at most ``FILE_LIMIT``; raises ``ImageError`` that names no path."""
+    """The bytes of a regular file, at most ``FILE_LIMIT``.
+
+    Raises ``ImageError``, which names no path, for what is wrong with the file, and ``ImageSetError`` for a fault of
+    the machine, as then nobody knows.
+    """
     try:
         # Looked at first, because merely opening a device can do something; and again once open,
         # because the file may have been exchanged. Not blocking, in case it became a pipe in between.
@@ -37,7 +43,13 @@ def read_file(path: Path) -> bytes:
             require_regular(os.fstat(descriptor))
             return file.read()
     except OSError as error:
-        raise ImageError(REASONS.get(error.errno, "the file cannot be read")) from error
+        if error.errno in REASONS:
+            raise ImageError(REASONS[error.errno]) from error
+        raise ImageSetError(
+            f"{path} could not be read: {error.strerror or error}. That is a fault of the disk, the network or this "
+            "machine and not of the file, so it was not left out and work stopped. Once it is mended, the same command "
+            "goes on"
+        ) from error
     except ValueError as error:
         raise ImageError("the path holds a null character") from error
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from convscope.atlas.session import locked
 from convscope.errors import AtlasError
 from convscope.web.place import Place
 
@@ -47,21 +48,36 @@ def check_target(target: Path) -> None:
 
 @contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
-    """A new folder beside ``target`` that takes its place at the end; on an error it is removed."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as work:
-        folder, old = Path(work) / "new", Path(work) / "old"
-        folder.mkdir()
-        (folder / MARK).write_text("Pages written by convscope; an export to this folder replaces them.\n")
-        yield folder
-        if target.exists():
-            target.rename(old)
+    """A new folder beside ``target`` that takes its place at the end; on an error it is removed.
+
+    What a killed export left there is removed first; AtlasError if another process is exporting to the same place.
+    """
+    work = target.parent / f".{target.name}.exporting"
+    if work.is_symlink():
+        raise AtlasError(f"{work} is a link, and pages are only prepared in a folder of their own. Remove it first.")
+    work.mkdir(parents=True, exist_ok=True)
+    with locked(work):
+        folder, old = work / "new", work / "old"
         try:
-            folder.rename(target)
-        except OSError:
-            if old.exists():
-                old.rename(target)
-            raise
+            for leftover in (folder, old):
+                shutil.rmtree(leftover, ignore_errors=True)
+            folder.mkdir()
+            (folder / MARK).write_text("Pages written by convscope; an export to this folder replaces them.\n")
+            yield folder
+            _exchange(folder, target, old)
+        finally:
+            shutil.rmtree(work)
+
+
+def _exchange(folder: Path, target: Path, old: Path) -> None:
+    if target.exists():
+        target.rename(old)
+    try:
+        folder.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
 
 
 def _write(folder: Path, name: str, content: bytes) -> None:

@@ -15,6 +15,10 @@ CHECKS: Mapping[str, tuple[str, float]] = {
     "gradient": ("gradient projections are those of autograd", 1e-3),
     "windows": ("projections on windows are those on whole maps", 1e-3),
     "occlusion": ("answers for an occluder on windows are those of the network on whole occluded images", 1e-3),
+    "activation": ("the activations that the atlas keeps are those of the model", 1e-3),
+    "peak": ("the peaks that the atlas keeps are those of the model", 1e-3),
+    "projection": ("the projections that the atlas keeps are those made now", 2e-3),
+    "picture": ("the pictures that the atlas keeps are those made now", 1e-2),
 }
 """What is compared, and the largest difference that passes, in parts of the largest value of the reference.
 
@@ -72,6 +76,12 @@ class Verification:
         """Addresses of the layers that were looked at, the network's result last."""
         named = [check.layer for check in self.checks] + [each.layer for each in self.untested]
         return (*dict.fromkeys(layer for layer in named if layer != OUTPUT), OUTPUT)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The comparisons that were made or left out, in the order of ``CHECKS``."""
+        named = {each.check for each in self.checks} | {each.check for each in self.untested}
+        return tuple(name for name in CHECKS if name in named)
 
     def of(self, layer: str, check: str) -> Check | None:
         """The comparison of one kind at a layer, the worst if there are several; None if there is none."""

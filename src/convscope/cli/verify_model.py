@@ -1,0 +1,51 @@
+"""``convscope verify MODEL IMAGES``: the self-test of what is computed of a model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from convscope.cli.options import load, split
+from convscope.cli.verification import facts, say
+
+
+@dataclass(frozen=True)
+class ModelCheck:
+    """What was asked for: names as they were given, ``count`` images drawn by ``seed`` from the first ``limit``."""
+
+    model: str
+    images: Path
+    weights: Path | None
+    layers: str | None
+    count: int
+    seed: int
+    limit: int | None
+    device: str
+
+
+def verify_model(asked: ModelCheck, as_json: bool) -> bool:
+    """Make the comparisons and print them; whether all passed."""
+    from convscope.cli.screen import err, progress
+    from convscope.images import ImageSet
+    from convscope.probes.verification.verify import verify_model
+
+    source = ImageSet.open(asked.images)
+    loaded = load(asked.model, asked.weights, asked.device)
+    with progress(quiet=as_json or not err.is_terminal) as report:
+        found = verify_model(
+            loaded,
+            source if asked.limit is None else source.head(asked.limit),
+            split(asked.layers),
+            count=asked.count,
+            seed=asked.seed,
+            device=asked.device,
+            report=lambda done, total: report("verify", done, total),
+        )
+    if as_json:
+        typer.echo(json.dumps(facts(found)))
+    else:
+        say(found)
+    return found.passed

@@ -1,0 +1,155 @@
+"""A sample of what an atlas holds, computed again from the model and the images, and compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from convscope.atlas.reader import Atlas, decode_picture
+from convscope.atlas.schema import PictureRow, TopRow
+from convscope.engine.forward import prepare
+from convscope.engine.graphs import graph_of
+from convscope.engine.layers import Layer, find_layers
+from convscope.engine.loading import View, read_view
+from convscope.engine.project import Way
+from convscope.errors import AtlasMismatchError
+from convscope.images import ImageSet
+from convscope.models import Model
+from convscope.pipeline.match import check_model
+from convscope.pipeline.part_projection import project_image
+from convscope.pipeline.pictures import encode_picture
+from convscope.pipeline.winners import Winner
+from convscope.probes.verification.result import Check, Untested, Verification
+
+Progress = Callable[[int, int], None]
+Result = Check | Untested
+
+PICTURES = "pictures"
+"""Stands for what is kept of the images where a layer is named."""
+
+PROJECTED = 2
+"""Projections of a layer that are made again from each image."""
+
+
+def check_values(
+    atlas: Atlas,
+    model: Model,
+    images: ImageSet,
+    *,
+    count: int = 8,
+    seed: int = 0,
+    device: str = "cpu",
+    report: Progress = lambda _done, _total: None,
+) -> Verification:
+    """Compare what ``atlas`` keeps of ``count`` of its images with what ``model`` gives for them now.
+
+    The images are drawn by ``seed`` from those that have a picture. Of each: all its activations that are among the
+    strongest, its peaks in all units where they were kept, its picture, and two projections of each layer. Raises
+    AtlasMismatchError if model or images are not those of the atlas.
+    """
+    check_model(atlas, model)
+    check_images(atlas, images)
+    started = time.perf_counter()
+    pictured = np.array(atlas.pictured())
+    drawn = np.random.default_rng(seed).permutation(pictured)[:count]
+    chosen = sorted(drawn.tolist())
+    layers = find_layers(graph_of(model, device), atlas.manifest.settings.layers)
+    found: list[Result] = []
+    for done, image in enumerate(chosen):
+        found += _compared(atlas, model, images, image, layers, device)
+        report(done + 1, len(chosen))
+    depth = {layer.address: place for place, layer in enumerate(layers)}
+    found.sort(key=lambda each: depth.get(each.layer, len(layers)))
+    return Verification(
+        tuple(each for each in found if isinstance(each, Check)),
+        tuple(each for each in found if isinstance(each, Untested)),
+        tuple(images.names[image] for image in chosen),
+        model.notes,
+        time.perf_counter() - started,
+    )
+
+
+def check_images(atlas: Atlas, images: ImageSet) -> None:
+    """Raise AtlasMismatchError unless the atlas was made over these images, in this order, with these contents."""
+    if atlas.manifest.data.digest != images.digest:
+        raise AtlasMismatchError(
+            f"the atlas in {atlas.path} was made over {atlas.manifest.data.images} images of "
+            f"{atlas.manifest.data.name!r}, and {images.name!r} with {len(images)} is not the same set: names, order, "
+            "labels or contents differ. Give the same images, with the same --limit"
+        )
+
+
+def _compared(
+    atlas: Atlas, model: Model, images: ImageSet, image: int, layers: Sequence[Layer], device: str
+) -> Iterator[Result]:
+    name = images.names[image]
+    outcome, view = read_view(images, image, model.preprocessing)
+    if view is None:
+        yield Untested(PICTURES, "picture", f"{name} cannot be read now: {outcome.skipped}")
+        return
+    yield _picture(atlas.picture_row(image), view, name)
+    by_layer: dict[str, list[TopRow]] = {layer.address: [] for layer in layers}
+    for row in atlas.top_of_image(image):
+        by_layer[row.layer].append(row)
+    found: list[Result] = []
+
+    def compare(node: str, maps: torch.Tensor) -> None:
+        layer = next(each for each in layers if each.node == node)
+        values = maps[0].float().cpu().numpy()
+        found.extend(_activations(layer, values, by_layer[layer.address], name))
+        found.extend(_peaks(atlas, layer, values, image, name))
+
+    forward = prepare(graph_of(model, device), [layer.node for layer in layers], device)
+    forward(model.preprocessing.normalise(torch.from_numpy(view)[None]), compare)
+    yield from found
+    for layer in layers:
+        yield from _projections(atlas, model, layer, by_layer[layer.address], view, name, device)
+
+
+def _picture(row: PictureRow, view: View, name: str) -> Check:
+    """The kept picture against one made the same way now."""
+    kept, made = (decode_picture(each).astype(float) for each in (row, encode_picture(row.image, view)))
+    same = kept.shape == made.shape
+    return Check(PICTURES, "picture", name, float(np.abs(kept - made).max()) / 255 if same else np.inf)
+
+
+def _activations(layer: Layer, maps: NDArray[np.float32], rows: Sequence[TopRow], name: str) -> Iterator[Check]:
+    if rows:
+        made = np.array([maps[row.unit, row.y, row.x] for row in rows])
+        kept = np.array([row.value for row in rows])
+        units = tuple(sorted({row.unit for row in rows}))
+        yield Check(layer.address, "activation", name, _apart(kept, made), units)
+
+
+def _peaks(atlas: Atlas, layer: Layer, maps: NDArray[np.float32], image: int, name: str) -> Iterator[Check]:
+    kept = atlas.peaks(layer.address)
+    at = None if kept is None else np.flatnonzero(kept.images == image)
+    if kept is not None and at is not None and len(at):
+        yield Check(layer.address, "peak", name, _apart(kept.values[:, at[0]], maps.max((1, 2))))
+
+
+def _projections(
+    atlas: Atlas, model: Model, layer: Layer, rows: Sequence[TopRow], view: View, name: str, device: str
+) -> Iterator[Check]:
+    """The best ranks of the image in this layer: what is kept, against what is made now."""
+    kept = [(row, stored) for row in rows[:PROJECTED] if (stored := atlas.projection(row.layer, row.unit, row.rank))]
+    way = Way(atlas.manifest.method, atlas.manifest.settings.unpool)
+    winners = [Winner(row.image, layer, row.unit, row.rank, row.y, row.x) for row, _ in kept]
+    made = project_image(model, torch.from_numpy(view)[None], winners, way, device)
+    height, width = view.shape[:2]
+    apart = [
+        _apart(one.on_canvas(height, width), other.on_canvas(height, width))
+        for (_, one), other in zip(kept, made, strict=True)
+    ]
+    if apart:
+        yield Check(layer.address, "projection", name, max(apart), tuple(row.unit for row, _ in kept))
+
+
+def _apart(kept: NDArray[np.float32], made: NDArray[np.float32]) -> float:
+    """The largest difference in parts of the largest value that was made now; NaN if either is not finite."""
+    scale = float(np.abs(made).max(initial=0))
+    return float(np.abs(kept.astype(float) - made).max(initial=0)) / (scale or 1.0)

@@ -1,0 +1,90 @@
+"""``convscope verify ATLAS``: what it says of a sound atlas and of a damaged one, and that it mends it."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import Run
+from tests.images.make import encoded
+from tests.probes.make import picture
+
+FACTORY = """
+from tests.probes.make import FEEDING, classifier
+
+def net():
+    made = classifier()
+    made.preprocessing = FEEDING
+    return made
+"""
+MODEL = "python:small_net_with_an_atlas:net"
+COUNT = 6
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with a network and images."""
+    (tmp_path / "small_net_with_an_atlas.py").write_text(FACTORY)
+    (tmp_path / "images").mkdir()
+    for number in range(COUNT):
+        (tmp_path / "images" / f"{number}.png").write_bytes(encoded(picture(number)))
+    return tmp_path
+
+
+@pytest.fixture
+def run(run: Run) -> Run:
+    """``convscope verify`` beside an atlas of the first of the images."""
+    made = run("atlas", MODEL, "images", "-o", "atlas", "--limit", "5", "--no-trust", "--no-pages")
+    assert (made.code, made.err) == (0, "")
+    return partial(run, "verify")
+
+
+@pytest.fixture
+def source() -> tuple[str, ...]:
+    return ("atlas", MODEL, "images", "--limit", "5")
+
+
+def test_files_alone_then_values_too(run: Run, source: tuple[str, ...]) -> None:
+    said = run("atlas")
+    assert said.code == 0
+    assert said.out.startswith("files: ")
+    assert said.out.endswith("as they were written\n")
+    told = json.loads(run(*source, "--json", "--images", "5").out)
+    assert told["passed"]
+    assert told["digests"]
+    assert (told["damaged"], told["relations"], told["repaired"]) == ([], {}, [])
+    assert {check["check"] for check in told["values"]["checks"]} == {"activation", "peak", "projection", "picture"}
+
+
+def test_damage_is_named_and_repaired(run: Run, source: tuple[str, ...], place: Path) -> None:
+    path = place / "atlas" / "units.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    said = run("atlas")
+    assert said.code == 1
+    assert "damaged: units.parquet: has" in said.out
+    assert "convscope verify atlas MODEL IMAGES --repair" in said.out
+    mended = run(*source, "--repair")
+    assert mended.code == 0, mended
+    assert mended.out.startswith("made again: units.parquet\n")
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["atlas", "--repair"], "needs model and images"),
+        (["atlas", "--layers", "1"], "--layers is for a model"),
+        ([MODEL, "images", "--repair"], "--repair is for an atlas"),
+        (["a", "b", "c", "d"], "not 4 names"),
+        (["nowhere"], "no finished atlas in nowhere"),
+        (["atlas", MODEL, "images"], "is not the same set"),
+    ],
+)
+def test_mistakes_are_told(run: Run, words: list[str], says: str) -> None:
+    said = run(*words)
+    assert (said.code, said.out) == (2, "")
+    assert says in said.err
