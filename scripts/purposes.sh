@@ -5,7 +5,7 @@
 extras_of() {
     case "$1" in
     demo) echo build,demo,train,transfer,serve ;;
-    dev) echo build,demo,dev,timm,train,transfer,serve ;;
+    dev) echo build,demo,dev,timm,train,transfer,serve,ray ;;
     *) return 1 ;;
     esac
 }

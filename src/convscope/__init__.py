@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from convscope.atlas.reader import Atlas
     from convscope.engine.inspect import coverage, layers
     from convscope.engine.project import project
-    from convscope.engine.scan import Question, scan
+    from convscope.engine.question import Question
+    from convscope.engine.scan import scan
     from convscope.errors import ConvscopeError
     from convscope.images import ImageSet
     from convscope.models import Model, Preprocessing, load_model
@@ -73,7 +74,7 @@ _HOME = {
     "ImageSet": "images",
     "Model": "models",
     "Preprocessing": "models",
-    "Question": "engine.scan",
+    "Question": "engine.question",
     "UnitAddress": "units",
     "build_atlas": "pipeline.build",
     "correspond": "probes.correspondence.correspond",

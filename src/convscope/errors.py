@@ -19,6 +19,7 @@ ConvscopeError
 ├── ResourceError         the machine has not what the work needs
 │   ├── MemoryLimitError      even the smallest step needs more memory than it may take
 │   └── DiskFullError         there is no room for what is written, now or foreseeably
+├── ClusterError          workers of a cluster cannot be had, or are lost again and again
 └── MissingExtraError     an optional dependency is not installed
 
 A message says what was met, what was expected and what to do next.
@@ -99,6 +100,10 @@ class MemoryLimitError(ResourceError):
 
 class DiskFullError(ResourceError):
     """There is no room on the disk for what is written, or, as can be foreseen, there will be none."""
+
+
+class ClusterError(ConvscopeError):
+    """Workers of a cluster cannot be had, or are lost again and again."""
 
 
 class MissingExtraError(ConvscopeError):

@@ -19,6 +19,7 @@ from convscope.pipeline.build import Ask, build_atlas
 from convscope.probes.occlusion.deletion import scores
 from convscope.probes.occlusion.occlude import occlude
 from tests.cli.process import Run, check_mistake, finished, shell
+from tests.engine.elsewhere import Elsewhere
 from tests.images.make import encoded
 from tests.probes.make import CLASSES, LAYER, picture
 
@@ -221,7 +222,8 @@ def test_what_is_no_patch_shows_the_usage(run: Run, patch: str) -> None:
 
 
 def test_the_true_class_is_the_images_label(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from convscope.pipeline.occlusion import OcclusionAsk, occlude_images
+    from convscope.pipeline.image_occlusion import OcclusionAsk
+    from convscope.pipeline.occlusion import occlude_images
     from tests.probes.make import model
 
     folder = place / "labelled"
@@ -234,3 +236,35 @@ def test_the_true_class_is_the_images_label(place: Path, monkeypatch: pytest.Mon
     assert facts(made.folders[0])["target"]["classes"] == [CLASSES.index("dog")]
     assert made.skipped[0][0] == "wolf/x.png"
     assert "label 'wolf' is not among the model's 5 class names" in made.skipped[0][1]
+
+
+def test_an_executor_writes_the_same_files(place: Path, tmp_path: Path) -> None:
+    from convscope.pipeline.image_occlusion import OcclusionAsk
+    from convscope.pipeline.occlusion import occlude_images
+    from tests.probes.make import model
+
+    for number in range(3):
+        (tmp_path / "several").mkdir(exist_ok=True)
+        (tmp_path / "several" / f"{number}.png").write_bytes(encoded(picture(number)))
+    (tmp_path / "several" / "bad.png").write_bytes(b"damaged")
+    images, ask = ImageSet.open(tmp_path / "several"), OcclusionAsk(patch=12)
+    said: list[tuple[int, int]] = []
+    found = occlude_images(
+        model(), images, tmp_path / "there", ask, executor=Elsewhere(2), report=lambda _, *step: said.append(step)
+    )
+    here = occlude_images(model(), images, tmp_path / "here", ask)
+    assert [name for name, _ in found.skipped] == ["bad.png"]
+    assert found.skipped == here.skipped
+    assert len(found.folders) == 3
+    for ours, theirs in zip(found.folders, here.folders, strict=True):
+        with np.load(ours / "grids.npz") as one, np.load(theirs / "grids.npz") as other:
+            assert one.files == other.files
+            assert all(np.array_equal(one[name], other[name], equal_nan=True) for name in one.files)
+        one_said, other_said = (
+            {name: value for name, value in facts(each).items() if name not in ("seconds", "made_with")}
+            for each in (ours, theirs)
+        )
+        assert one_said == other_said
+        assert (ours / "overlay.png").read_bytes() == (theirs / "overlay.png").read_bytes()
+    assert said == sorted(said)
+    assert said[-1][0] == said[-1][1]

@@ -16,7 +16,8 @@ from convscope.engine import scan as scanning
 from convscope.engine.journal import load_part
 from convscope.engine.loading import Outcome
 from convscope.engine.part import Part
-from convscope.engine.scan import Question, Scan, scan
+from convscope.engine.question import Question
+from convscope.engine.scan import Scan, scan
 from convscope.engine.topk import NOWHERE
 from convscope.errors import AddressError, ExportError, ImageSetError, NumberError, SettingError
 from convscope.images import ImageSet

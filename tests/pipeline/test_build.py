@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from convscope.atlas.reader import Atlas
-from convscope.atlas.session import locked
+from convscope.atlas.session import LOCK, locked
+from convscope.engine import scan as scanning
 from convscope.engine.project import project
 from convscope.errors import (
     AddressError,
@@ -30,7 +31,19 @@ from convscope.images.decode import PIXEL_LIMIT
 from convscope.models import Model, load_model
 from convscope.pipeline import winners as choosing
 from convscope.pipeline.build import NO_PEAKS, Ask, build_atlas
-from tests.engine.make import DEAD, LAYERS, exact_model, exact_net, feeding, full_sort, image_set, maps_of, pictures
+from tests.engine.elsewhere import Elsewhere
+from tests.engine.make import (
+    DEAD,
+    LAYERS,
+    exact_model,
+    exact_net,
+    feeding,
+    float_net,
+    full_sort,
+    image_set,
+    maps_of,
+    pictures,
+)
 from tests.images.make import encoded, noise
 
 ASK = Ask(top=3, per_class=2, raw=True)
@@ -144,6 +157,29 @@ def test_parts_may_be_of_any_size(
         for unit in ours:
             for one, other in zip(ours[unit], theirs[unit], strict=True):
                 np.testing.assert_allclose(one.pixels, other.pixels, rtol=1e-2, atol=1e-2 * np.abs(other.pixels).max())
+
+
+def test_made_elsewhere_every_file_is_the_same(
+    images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "PART_BYTES", 4_000)
+    monkeypatch.setattr(scanning, "_PART_AT_LEAST", 3)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    model = load_model(float_net(), preprocessing=feeding())
+    said: list[tuple[str, int, int]] = []
+    build_atlas(model, images, tmp_path / "there", ASK, executor=Elsewhere(1), report=lambda *step: said.append(step))
+    build_atlas(model, images, tmp_path / "here", ASK)
+    there, here = (
+        {str(p.relative_to(tmp_path / name)): p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()}
+        for name in ("there", "here")
+    )
+    assert there.pop(LOCK) == here.pop(LOCK)
+    assert len([name for name in here if name.startswith("projections")]) > 3
+    assert there == here
+    for stage in ("read", "scan", "project"):
+        steps = [(done, total) for name, done, total in said if name == stage]
+        assert steps == sorted(steps)
+        assert steps[-1][0] == steps[-1][1] > 0
 
 
 def test_a_second_run_returns_at_once(model: Model, images: ImageSet, tmp_path: Path) -> None:

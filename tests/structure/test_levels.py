@@ -30,6 +30,7 @@ LEVELS = {
     "convscope.graph": 2,
     "convscope.rules": 3,
     "convscope.engine": 4,
+    "convscope.cluster": 5,
     "convscope.probes": 5,
     "convscope.atlas": 6,
     "convscope.train": 6,
@@ -47,6 +48,7 @@ LEVELS = {
 ENGINE = "convscope.engine"
 RUNS_THE_ENGINE = {
     ENGINE,
+    "convscope.cluster",
     "convscope.probes",
     "convscope.train",
     "convscope.pipeline",

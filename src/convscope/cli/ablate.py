@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convscope.cli.options import Accelerator, AsJson, Data, Output, Overwrite, Validation, check_apart
+from convscope.cli.options import (
+    Accelerator,
+    AsJson,
+    Data,
+    Output,
+    Overwrite,
+    Ray,
+    RayCores,
+    RayWorkers,
+    Validation,
+    check_apart,
+    executor_of,
+)
 
 if TYPE_CHECKING:
     from convscope.train.ablation.ablate import Ask, Crew
@@ -61,6 +73,9 @@ def ablate(
     workers: Annotated[
         int, typer.Option("--workers", help="Processes of each run that decode images, where not all fit in memory.")
     ] = 2,
+    ray: Ray = None,
+    ray_workers: RayWorkers = None,
+    ray_cores: RayCores = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List runs, sizes and a rough time; train nothing, write nothing.")
     ] = False,
@@ -95,7 +110,8 @@ def ablate(
         _list(ask, crew, runs or output / "runs", as_json)
         return
     with progress(quiet=as_json or not err.is_terminal) as report:
-        found = run(ask, Place(output, runs), crew, overwrite=overwrite, report=report)
+        executor = executor_of(ray, ray_workers, ray_cores)
+        found = run(ask, Place(output, runs), crew, overwrite=overwrite, report=report, executor=executor)
     _say(found, output, as_json)
 
 

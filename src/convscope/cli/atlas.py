@@ -18,9 +18,13 @@ from convscope.cli.options import (
     ModelSpec,
     Output,
     Overwrite,
+    Ray,
+    RayCores,
+    RayWorkers,
     Unpool,
     Weights,
     check_apart,
+    executor_of,
     load,
     split,
 )
@@ -74,6 +78,9 @@ def atlas(
         ),
     ] = False,
     pages: Annotated[bool, typer.Option("--pages/--no-pages", help="Draw contact sheets and static pages.")] = True,
+    ray: Ray = None,
+    ray_workers: RayWorkers = None,
+    ray_cores: RayCores = 1,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -103,6 +110,7 @@ def atlas(
             device=device,
             overwrite=overwrite,
             report=report,
+            executor=executor_of(ray, ray_workers, ray_cores),
         )
         index = _draw(summary.path, report) if pages else None
     _say(summary, index, as_json)

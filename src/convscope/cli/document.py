@@ -49,7 +49,7 @@ EXAMPLES = {
         "stopped goes on where it stopped; a finished one is found and not repeated. A folder that holds an atlas of "
         "another model, data set or settings is refused unless `--overwrite` is given. Scanning is one forward pass "
         "per image; most of the time goes into projections, so begin with few `--units`. See "
-        "[scan](how-to/scan.md) and [atlas](how-to/atlas.md).",
+        "[scan](how-to/scan.md), [atlas](how-to/atlas.md) and, for `--ray`, [cluster](how-to/cluster.md).",
     ),
     "serve": Example(
         "convscope serve atlas/ --model torchvision:vgg16 --open",

@@ -18,9 +18,13 @@ from convscope.cli.options import (
     Output,
     Overwrite,
     Patch,
+    Ray,
+    RayCores,
+    RayWorkers,
     Stride,
     Weights,
     check_apart,
+    executor_of,
     load,
     sides_of,
     split,
@@ -83,6 +87,9 @@ def occlude(
         bool, typer.Option("--scores/--no-scores", help="Deletion and insertion scores of the drop map.")
     ] = True,
     device: Device = "cpu",
+    ray: Ray = None,
+    ray_workers: RayWorkers = None,
+    ray_cores: RayCores = 1,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -94,7 +101,8 @@ def occlude(
     from convscope.cli.screen import err, progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
-    from convscope.pipeline.occlusion import OcclusionAsk, occlude_images
+    from convscope.pipeline.image_occlusion import OcclusionAsk
+    from convscope.pipeline.occlusion import occlude_images
     from convscope.probes.occlusion.refine import Approximate
 
     keep_freed_memory()
@@ -114,7 +122,15 @@ def occlude(
     loaded = load(model, weights, device)
     with progress(quiet=as_json or not err.is_terminal) as report:
         summary = occlude_images(
-            loaded, source, output, ask, atlas=opened, device=device, overwrite=overwrite, report=report
+            loaded,
+            source,
+            output,
+            ask,
+            atlas=opened,
+            device=device,
+            overwrite=overwrite,
+            report=report,
+            executor=executor_of(ray, ray_workers, ray_cores),
         )
     _say(summary, as_json)
 

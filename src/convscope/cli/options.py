@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from convscope.engine.executor import Executor
     from convscope.images.exclusion import Excluded
     from convscope.models import Model
 
@@ -107,6 +108,19 @@ Fill = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="Where the network runs: cpu, cuda, cuda:1, mps.")]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Compute on a Ray cluster: local (processes of this machine), auto (the one it belongs to), or HOST:PORT.",
+    ),
+]
+RayWorkers = Annotated[
+    int | None,
+    typer.Option("--ray-workers", min=1, help="Processes on the cluster; default: as many as it has room for."),
+]
+RayCores = Annotated[int, typer.Option("--ray-cores", min=1, help="Cores of each of them.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on standard output.")]
 
 
@@ -131,6 +145,17 @@ def load(spec: str, weights: Path | None, device: str = "cpu") -> Model:
 
     usable(device)
     return load_model(spec, weights=weights)
+
+
+def executor_of(ray: str | None, workers: int | None, cores: int) -> Executor:
+    """Where the work is done: in this process, unless a Ray cluster is named."""
+    from convscope.engine.executor import HERE
+
+    if ray is None:
+        return HERE
+    from convscope.cluster.executor import RayExecutor
+
+    return RayExecutor(ray, workers, cores)
 
 
 def listed(exclude: Path | None) -> tuple[Excluded, ...]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -44,3 +47,21 @@ def _export(module: nn.Module, shape: tuple[int, int, int]) -> OpGraph:
             "computed in float32. Call .float() on the module before handing it over"
         )
     return export_graph(module, shape)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A model that may go to another process. What arrives there is its graph, so neither its code nor its file is
+    needed, and it cannot be another one; its module does nothing.
+    """
+
+    model: Model
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _arrived, (replace(self.model, module=nn.Module().eval()), graph_of(self.model))
+
+
+def _arrived(model: Model, graph: OpGraph) -> Carried:
+    shape = (model.preprocessing.channels, model.preprocessing.height, model.preprocessing.width)
+    _graphs[model.module] = {("", shape): graph}
+    return Carried(model)

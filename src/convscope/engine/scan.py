@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from math import isqrt
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from convscope.engine.forward import Forward, prepare
+from convscope.engine.executor import HERE, Executor
+from convscope.engine.forward import prepare
 from convscope.engine.graphs import graph_of
 from convscope.engine.journal import load_part, save_part
 from convscope.engine.layers import Layer, find_layers
-from convscope.engine.loading import Batch, Outcome, batches
+from convscope.engine.loading import Outcome, read_view
+from convscope.engine.merging import Merging
 from convscope.engine.part import Part
-from convscope.engine.sampled import Sample
+from convscope.engine.partscan import PartScan, Watcher
+from convscope.engine.question import NINE, Question
 from convscope.engine.tally import Tally
-from convscope.errors import ImageSetError, NumberError, SettingError
+from convscope.errors import ImageSetError, SettingError
 from convscope.images import ImageSet
+from convscope.images.stretch import SHARE, cut
 from convscope.models import Model
 
 Report = Callable[[int, int], None]
 """Called with (images done, images in all)."""
-Watcher = Callable[[str, Tensor, Tensor], None]
-"""(node of a layer, its maps (count, units, height, width), indices of the images int64 (count,)); valid during the
-call only."""
 
-PER_IMAGE = ("one", "many")
 _PARTS_AT_MOST = 64
 _PART_AT_LEAST = 256
+_PARTS_GROW = 20
+"""From 1.6 million images on there are more parts, one for every so many in the square root of their count: then what a
+stop loses and what the journal takes grow alike."""
 
 
 @dataclass(frozen=True)
@@ -48,139 +49,107 @@ class Scan:
         return tuple(outcome for outcome in self.outcomes if outcome.skipped is not None)
 
 
-@dataclass(frozen=True)
-class Question:
-    """What a scan is asked to remember: ``top`` per unit, how many per image, ``per_class`` for each class (0: off).
-
-    Of at most ``sample`` images, evenly spread over the set, every peak is kept as well (0: none).
-    """
-
-    top: int = 9
-    per_image: str = "one"
-    per_class: int = 0
-    sample: int = 0
-
-    def __post_init__(self) -> None:
-        if self.top < 1 or min(self.per_class, self.sample) < 0:
-            raise SettingError(
-                "top must be at least 1, per_class and sample at least 0, "
-                f"not {self.top}, {self.per_class} and {self.sample}"
-            )
-        if self.per_image not in PER_IMAGE:
-            raise SettingError(f"per_image is one of {', '.join(PER_IMAGE)}, not {self.per_image!r}")
-
-    def empty(self, layer: Layer, classes: int, images: int) -> Tally:
-        """The tally of no image, of a set of so many ``images`` with so many ``classes``."""
-        many, sample = self.per_image == "many", Sample(images, self.sample)
-        return Tally.empty(layer.units, self.top, classes, many=many, class_k=self.per_class, sample=sample)
-
-
 def scan(
     model: Model,
     images: ImageSet,
     layers: Sequence[str] | None = None,
     *,
-    question: Question = Question(),
+    question: Question = NINE,
     batch_size: int = 32,
     workers: int | None = None,
     device: str = "cpu",
     journal: Path | None = None,
     report: Report = lambda _done, _total: None,
     watch: Watcher | None = None,
+    executor: Executor = HERE,
 ) -> Scan:
     """Find the strongest activations of every unit of ``layers`` (addresses; default: all) over ``images``.
 
-    The answer does not depend on ``batch_size``, ``workers`` or the order of the work. With a ``journal`` folder each
-    finished part is kept there, and a scan that was stopped goes on behind the last one; the folder must be used for
-    one model, image set, question and choice of layers only. ``watch`` is shown the maps of each batch as they are
-    made; those of parts that the journal already has are not made again. Raises AddressError, ExportError,
-    ImageSetError, NumberError, SettingError.
+    The answer does not depend on ``batch_size``, ``workers``, the ``executor`` or the order of the work. With a
+    ``journal`` folder each finished part is kept there, and a scan that was stopped goes on behind what it holds, on
+    any executor; use the folder for one model, image set, question and choice of layers only. ``watch`` is shown
+    the maps of each batch as they are made, in this process only; those of parts that the journal already has are not
+    made again. Raises AddressError, ExportError, ImageSetError, NumberError, SettingError, and whatever the executor
+    does.
     """
     if batch_size < 1 or (workers is not None and workers < 1):
         raise SettingError(f"batch_size and workers must be at least 1, not {batch_size} and {workers}")
+    _check_fits(executor, device, watch)
     graph = graph_of(model, device)
     chosen = find_layers(graph, layers)
     forward = prepare(graph, [layer.node for layer in chosen], device)
-    job = _Job(model, images, chosen, forward, question, batch_size, workers or os.cpu_count() or 1, watch)
-    whole = job.nothing()
-    for number, part in enumerate(_partition(len(images))):
-        whole = whole.merge(_scan_or_recall(job, number, part, journal, report))
-        report(part.stop, len(images))
+    work = PartScan(
+        forward, chosen, model.preprocessing, question, images.classes, len(images), batch_size, workers, watch
+    )
+    whole = _scan_all(work, images, executor, journal, report)
     _check_some_read(whole.outcomes, images)
     tallies = {layer.address: tally for layer, tally in zip(chosen, whole.tallies, strict=True)}
     return Scan(chosen, tallies, whole.outcomes, images.classes)
 
 
-@dataclass(frozen=True)
-class _Job:
-    model: Model
-    images: ImageSet
-    layers: tuple[Layer, ...]
-    forward: Forward
-    question: Question
-    batch_size: int
-    workers: int
-    watch: Watcher | None = None
-
-    def nothing(self) -> Part:
-        """The scan of no image."""
-        classes, images = len(self.images.classes), len(self.images)
-        return Part(tuple(self.question.empty(layer, classes, images) for layer in self.layers), ())
+def _check_fits(executor: Executor, device: str, watch: Watcher | None) -> None:
+    if not executor.here and watch is not None:
+        raise SettingError("maps can be watched in this process only; leave the executor out")
+    if not executor.here and device != "cpu":
+        raise SettingError(f"workers of a cluster compute on their CPUs, and the device is {device!r}; leave it out")
 
 
 def _partition(count: int) -> list[range]:
     """Equal parts: large enough to be worth a file, few enough that the journal stays small for millions of images."""
-    size = max(_PART_AT_LEAST, -(-count // _PARTS_AT_MOST))
+    size = max(_PART_AT_LEAST, -(-count // max(_PARTS_AT_MOST, isqrt(count) // _PARTS_GROW)))
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def _scan_or_recall(job: _Job, number: int, part: range, journal: Path | None, report: Report) -> Part:
-    if journal is None:
-        return _scan_part(job, part, report)
-    path = journal / f"scan-{number:05d}.npz"
-    found = load_part(path, part, job.nothing())
-    if found is None:
-        found = _scan_part(job, part, report)
-        save_part(path, part, found)
-    return found
+def _scan_all(work: PartScan, images: ImageSet, executor: Executor, journal: Path | None, report: Report) -> Part:
+    """The parts that the journal has, the others from the executor, merged as they come."""
+    parts = _partition(len(images))
+    merging = Merging[Part](len(parts))
+    nothing = work.nothing()
+    missing: list[int] = []
+    done = dict.fromkeys(range(len(parts)), 0)
+    for number, part in enumerate(parts):
+        if (known := _recalled(journal, number, part, nothing)) is None:
+            missing.append(number)
+            continue
+        merging.add(number, known)
+        done[number] = len(part)
+        report(sum(done.values()), len(images))
+
+    def progress(job: int, images_done: int) -> None:
+        done[missing[job]] = max(done[missing[job]], images_done)  # a lost part begins anew
+        report(sum(done.values()), len(images))
+
+    jobs = [cut(images, parts[number], witnessed=not executor.here) for number in missing]
+    with closing(executor.run(work, jobs, progress)) as results:
+        for job, found in results:
+            number = missing[job]
+            if not executor.here:
+                _check_skips(work, images, found)
+            if journal is not None:
+                save_part(_file(journal, number), parts[number], found)
+            merging.add(number, found)
+            progress(job, len(parts[number]))
+    return merging.whole(nothing)
 
 
-def _scan_part(job: _Job, part: range, report: Report) -> Part:
-    classes: dict[str | None, int] = {name: number for number, name in enumerate(job.images.classes)}
-    labels = torch.tensor([classes.get(label, -1) for label in job.images.labels[part.start : part.stop]])
-    tallies = {layer.node: tally for layer, tally in zip(job.layers, job.nothing().tallies, strict=True)}
-    outcomes: list[Outcome] = []
-    for batch in batches(job.images, part, job.model.preprocessing, job.batch_size, job.workers):
-        outcomes += batch.outcomes
-        if len(batch.index):
-            _count(job, batch, labels[batch.index - part.start], tallies)
-        report(part.start + len(outcomes), len(job.images))
-    return Part(tuple(tallies[layer.node] for layer in job.layers), tuple(outcomes))
+def _file(journal: Path, number: int) -> Path:
+    return journal / f"scan-{number:05d}.npz"
 
 
-def _count(job: _Job, batch: Batch, labels: Tensor, tallies: dict[str, Tally]) -> None:
-    """Add one batch to the tallies; raises NumberError with the layer and the images that are to blame."""
-
-    def visit(node: str, maps: Tensor) -> None:
-        try:
-            tallies[node] = tallies[node].after(maps, batch.index, labels)
-        except NumberError as error:
-            raise NumberError(_blame(job, batch, node, maps)) from error
-        if job.watch is not None:
-            job.watch(node, maps, batch.index)
-
-    job.forward(job.model.preprocessing.normalise(batch.views), visit)
+def _recalled(journal: Path | None, number: int, part: range, nothing: Part) -> Part | None:
+    return None if journal is None else load_part(_file(journal, number), part, nothing)
 
 
-def _blame(job: _Job, batch: Batch, node: str, maps: Tensor) -> str:
-    layer = next(layer.address for layer in job.layers if layer.node == node)
-    bad = (~torch.isfinite(maps)).flatten(1).any(1).cpu()
-    names = [job.images.names[i] for i in batch.index[bad].tolist()]
-    return (
-        f"layer {layer!r} gives NaN or infinite activations for {len(names)} of {len(batch.index)} images, first "
-        f"{names[0]!r}. Nothing can be ranked by them. If it is all images, look for NaN in the weights; else check "
-        "how the model is normalised and whether it was trained in half precision"
-    )
+def _check_skips(work: PartScan, images: ImageSet, part: Part) -> None:
+    """What a worker could not read must be what cannot be read here: its disk is not to decide the answer."""
+    for outcome in part.outcomes:
+        if outcome.skipped is not None:
+            here, _ = read_view(images, outcome.image, work.preprocessing)
+            if here != outcome:
+                raise ImageSetError(
+                    f"image {images.names[outcome.image]!r} is read here ({here.skipped or 'well'}) otherwise than by "
+                    f"a worker: {outcome.skipped}. {SHARE}"
+                )
 
 
 def _check_some_read(outcomes: Sequence[Outcome], images: ImageSet) -> None:

@@ -26,6 +26,20 @@ class Ref:
 
 
 @dataclass(frozen=True)
+class _OpName:
+    """An op of torch's by name: ``aten``, ``conv2d``, ``default``."""
+
+    namespace: str
+    op: str
+    overload: str
+
+    def found(self) -> Callable[..., Any]:
+        """The op that this torch has under the name."""
+        op: Callable[..., Any] = getattr(getattr(getattr(torch.ops, self.namespace), self.op), self.overload)
+        return op
+
+
+@dataclass(frozen=True)
 class OpNode:
     """One op: ``target(*args, **kwargs)``, then ``[select]`` where the op gives a tuple."""
 
@@ -57,6 +71,16 @@ class OpNode:
             return self.kwargs[name]
         place = self.parameters.index(name) if name in self.parameters else len(self.args)
         return self.args[place] if place < len(self.args) else default
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: an op of torch's goes by its name, as it cannot be pickled."""
+        target = self.target
+        named = _OpName(*str(target).split(".")) if isinstance(target, torch._ops.OpOverload) else target
+        return {**self.__dict__, "target": named}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        named = state["target"]
+        self.__dict__.update(state, target=named.found() if isinstance(named, _OpName) else named)
 
     def where(self) -> str:
         """The node in words, for messages: op, address, shape."""

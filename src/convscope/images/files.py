@@ -62,7 +62,7 @@ def _reason(path: Path, error: OSError) -> ImageError | ImageSetError:
     if error.errno in REASONS:
         return ImageError(REASONS[error.errno])
     return ImageSetError(
-        f"{path} could not be read: {error.strerror or error}. That is a fault of the disk, the network or this machine "
+        f"{path} could not be read: {error.strerror or error}. That is a fault of disk, network or this machine "
         "and not of the file, so it was not left out and work stopped. Once it is mended, the same command goes on"
     )
 

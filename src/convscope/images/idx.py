@@ -57,9 +57,15 @@ def read_idx_file(path: Path) -> Listing:
     images = read_idx(path, dimensions=3)
     labels, classes = _labels(path, len(images))
     entries = tuple(
-        Entry(printable(f"{part}/{row}"), label, partial(images.__getitem__, row)) for row, label in enumerate(labels)
+        # Each entry has its own picture only: entries may go to another process, some at a time.
+        Entry(printable(f"{part}/{row}"), label, partial(_given, images[row]))
+        for row, label in enumerate(labels)
     )
     return Listing(printable(f"{path.resolve().parent.name}/{part}"), entries, classes)
+
+
+def _given(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return picture
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:

@@ -19,6 +19,8 @@ from convscope.images.kinds import read_source_of_any_kind
 from convscope.images.pixels import Colour, Pixels, array_pixels, picture_pixels
 
 GREY: Colour = (128, 128, 128)
+UNREADABLE = "unreadable: "
+"""What stands for the digest of a content that cannot be loaded begins so; the reason follows."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,7 +90,7 @@ class ImageSet:
                 return hashlib.sha256(content).hexdigest(), partial(decode, content, self.background)
             pixels = self._pixels(content)
         except ImageError as error:
-            return f"unreadable: {error}", partial(_refuse, error)
+            return UNREADABLE + str(error), partial(_refuse, error)
         return hashed(pixels), lambda: pixels
 
     def read(self, index: int) -> Pixels:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from convscope.engine.executor import HERE, Executor
 from convscope.errors import SettingError
 from convscope.figures.ablation import errors_png, gap_png
 from convscope.figures.ablation_measures import curves_png, measures_png
@@ -56,12 +57,14 @@ def ablate(
     *,
     overwrite: bool = False,
     report: Report = lambda _stage, _done, _total: None,
+    executor: Executor = HERE,
 ) -> Ablation:
     """Train every variant with every seed, compare them, and write tables, figures and ``report.md``.
 
     Runs that are finished are not repeated, whatever has changed in the plan around them; one that fails is listed with
-    its reason. Raises SettingError for a plan that cannot be run, or a folder with the result of another plan, and
-    ImageSetError for data that cannot be trained on.
+    its reason. The ``executor`` trains; its workers must share the folder of the runs. Raises SettingError for a plan
+    that cannot be run, or a folder with the result of another plan, and ImageSetError for data that cannot be trained
+    on.
     """
     used = crew or Crew()
     prepared = prepare(ask)
@@ -69,7 +72,7 @@ def ablate(
     _check_owner(folder, ask.plan.name, overwrite=overwrite)
     started = time.perf_counter()
     place.trainings.mkdir(parents=True, exist_ok=True)
-    found = carry_out(prepared, place.trainings, used, report)
+    found = carry_out(prepared, place.trainings, used, report, executor)
     if len(found.failed) == len(found.outcomes):
         raise SettingError(f"no run of plan {ask.plan.name} has finished; the first: {found.failed[0].failure}")
     _write(folder, found, prepared, used, time.perf_counter() - started)

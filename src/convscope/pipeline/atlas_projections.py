@@ -5,28 +5,24 @@ It reads what to make from the tables of the scan, so each part can be made, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
-import torch
-
 from convscope.atlas.digests import is_sound
-from convscope.atlas.projection import Projection
-from convscope.atlas.schema import PictureRow, ProjectionRow, UnitRow
+from convscope.atlas.schema import UnitRow
 from convscope.atlas.store import open_tables, read_rows
 from convscope.atlas.tables import file_of
 from convscope.atlas.tops import images_on_top, read_tops
 from convscope.atlas.writer import write_table
-from convscope.engine.graphs import graph_of
+from convscope.engine.executor import HERE, Executor
+from convscope.engine.graphs import Carried
 from convscope.engine.layers import Layer
-from convscope.engine.loading import View, read_view
-from convscope.engine.project import Way, project_units
-from convscope.engine.trace import trace
-from convscope.errors import ImageSetError
+from convscope.engine.project import Way
 from convscope.images import ImageSet
 from convscope.models import Model
-from convscope.pipeline.pictures import encode_picture
-from convscope.pipeline.winners import Task, Winner, choose_units, in_parts, tasks_of, winners_of
+from convscope.pipeline.part_projection import PartTasks, ProjectParts, part_of
+from convscope.pipeline.winners import Task, choose_units, in_parts, tasks_of, winners_of
 
 Progress = Callable[[int, int], None]
 
@@ -52,84 +48,35 @@ def write_projections(
     raw: bool,
     device: str,
     report: Progress,
+    executor: Executor = HERE,
 ) -> None:
     """Write the parts that are not finished; each holds the pictures of some images, and the projections from them."""
     size = (model.preprocessing.height, model.preprocessing.width)
-    total = sum(len(task.winners) for task in tasks)
-    done = 0
-    for number, part in enumerate(in_parts(tasks, size, 2 * model.preprocessing.channels)):
-        name = f"part-{number:05d}"
-        if not all(is_sound(folder, file) for file in _files_of(name, part)):
-            _write_part(folder, name, model, images, part, way, raw, device, _from(report, done, total))
-        done += sum(len(task.winners) for task in part)
-        report(done, total)
+    parts = {
+        f"part-{number:05d}": part_of(images, part)
+        for number, part in enumerate(in_parts(tasks, size, 2 * model.preprocessing.channels))
+    }
+    total = sum(part.winners for part in parts.values())
+    missing = [
+        name for name, part in parts.items() if not all(is_sound(folder, file) for file in _files_of(name, part))
+    ]
+    done = {name: 0 if name in missing else part.winners for name, part in parts.items()}
+    report(sum(done.values()), total)
+
+    def progress(job: int, made: int) -> None:
+        name = missing[job]
+        done[name] = max(done[name], made)  # what a lost worker was at begins anew
+        report(sum(done.values()), total)
+
+    work = ProjectParts(Carried(model), way, raw, device)
+    with closing(executor.run(work, [parts[name] for name in missing], progress)) as results:
+        for job, (pictures, projections) in results:
+            name = missing[job]
+            if projections:
+                write_table(folder, "projections", projections, name)
+            write_table(folder, "pictures", pictures, name)
+            progress(job, parts[name].winners)
 
 
-def _files_of(name: str, part: Sequence[Task]) -> list[str]:
-    projected = any(task.winners for task in part)
-    return [file_of(table, name) for table in (("projections", "pictures") if projected else ("pictures",))]
-
-
-def _from(report: Progress, before: int, total: int) -> Callable[[int], None]:
-    return lambda done: report(before + done, total)
-
-
-def _write_part(
-    folder: Path,
-    name: str,
-    model: Model,
-    images: ImageSet,
-    part: Sequence[Task],
-    way: Way,
-    raw: bool,
-    device: str,
-    progress: Callable[[int], None],
-) -> None:
-    pictures: list[PictureRow] = []
-    packed: list[ProjectionRow] = []
-    for task in part:
-        view = _view(model, images, task.image)
-        pictures += [encode_picture(task.image, view)] if task.picture else []
-        found = project_image(model, torch.from_numpy(view)[None], task.winners, way, device)
-        packed += [projection.pack(raw=raw) for projection in found]
-        progress(len(packed))
-    packed.sort(key=lambda row: (row.layer, row.unit, row.rank))
-    if packed:
-        write_table(folder, "projections", packed, name)
-    write_table(folder, "pictures", pictures, name)
-
-
-def _view(model: Model, images: ImageSet, image: int) -> View:
-    outcome, view = read_view(images, image, model.preprocessing)
-    if view is None:
-        raise ImageSetError(
-            f"image {images.names[image]!r} could be read during the scan and cannot be now: {outcome.skipped}. "
-            "Restore it and run the same command again"
-        )
-    return view
-
-
-def project_image(
-    model: Model, view: torch.Tensor, winners: Sequence[Winner], way: Way, device: str
-) -> Iterator[Projection]:
-    """One forward pass, then every unit of every layer that this image is among the strongest of."""
-    if not winners:
-        return
-    by_layer: dict[str, list[Winner]] = {}
-    for winner in winners:
-        by_layer.setdefault(winner.layer.node, []).append(winner)
-    recorded = trace(graph_of(model, device), model.preprocessing.normalise(view), *by_layer)
-    for group in by_layer.values():
-        places = [(w.unit, w.y, w.x) for w in group]
-        for winner, pixels in zip(group, project_units(recorded, group[0].layer, places, way), strict=True):
-            top, left, bottom, right = winner.box(pixels.shape[:2])
-            yield Projection(
-                winner.layer.address,
-                winner.unit,
-                winner.rank,
-                winner.image,
-                way.method,
-                top,
-                left,
-                pixels[top:bottom, left:right],
-            )
+def _files_of(name: str, part: PartTasks) -> list[str]:
+    return [file_of(table, name) for table in (("projections", "pictures") if part.winners else ("pictures",))]

@@ -21,8 +21,8 @@ from convscope.engine.project import Way
 from convscope.errors import AtlasMismatchError
 from convscope.images import ImageSet
 from convscope.models import Model
-from convscope.pipeline.atlas_projections import project_image
 from convscope.pipeline.match import check_model
+from convscope.pipeline.part_projection import project_image
 from convscope.pipeline.pictures import encode_picture
 from convscope.pipeline.winners import Winner
 from convscope.probes.verification.result import Check, Untested, Verification

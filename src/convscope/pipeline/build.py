@@ -23,10 +23,13 @@ from convscope.atlas.session import open_for_writing
 from convscope.atlas.store import open_tables, read_rows
 from convscope.atlas.stored import RAW
 from convscope.atlas.writer import table_path, write_manifest
+from convscope.engine.contents import digest_of_images
+from convscope.engine.executor import HERE, Executor
 from convscope.engine.graphs import digest_of, graph_of
 from convscope.engine.layers import Layer, find_layers
 from convscope.engine.project import Way
-from convscope.engine.scan import Question, Scan, scan
+from convscope.engine.question import Question
+from convscope.engine.scan import Scan, scan
 from convscope.errors import SettingError
 from convscope.images import ImageSet
 from convscope.models import Model
@@ -38,7 +41,7 @@ from convscope.rules.coverage import Coverage, coverage
 from convscope.version import installed_version
 
 Report = Callable[[str, int, int], None]
-"""Called with (stage: "scan", "project", "spectrum" or "trust", done, total)."""
+"""Called with (stage: "read", "scan", "project", "spectrum" or "trust", done, total)."""
 
 
 DRAWN = ("sheets", "site")
@@ -96,12 +99,13 @@ def build_atlas(
     device: str = "cpu",
     overwrite: bool = False,
     report: Report = lambda _stage, _done, _total: None,
+    executor: Executor = HERE,
 ) -> Summary:
     """Make the atlas of ``model`` over ``images`` in the folder ``path``, or finish the one that was begun there.
 
     Everything that can be refused is refused before the first image is read: AddressError, CoverageError, ExportError,
     and AtlasMismatchError if ``path`` holds an atlas of other weights, data or settings. Spectra and sanity scores that
-    a finished atlas lacks are added to it.
+    a finished atlas lacks are added to it. The ``executor`` reads, scans and projects; every file is written here.
     """
     ask = ask or Ask()
     graph = graph_of(model, device)
@@ -111,7 +115,8 @@ def build_atlas(
     way = Way(covered.method, ask.unpool)
     question = Question(ask.top, ask.per_image, ask.per_class, SAMPLE)
     settings = _settings(ask, chosen)
-    provenance = Provenance(digest_of(model), images.digest, settings, installed_version())
+    data = digest_of_images(images, executor, partial(report, "read"))
+    provenance = Provenance(digest_of(model), data, settings, installed_version())
     with open_for_writing(Path(path), provenance, overwrite=overwrite) as folder:
 
         def measure_pictures() -> None:
@@ -138,11 +143,12 @@ def build_atlas(
                 device=device,
                 journal=folder / "work" / provenance.key[:16],
                 report=partial(report, "scan"),
+                executor=executor,
             )
 
         write_scanned(folder, model, images, scanned)
         tasks = tasks_in(folder, chosen, ask.units)
-        write_projections(folder, model, images, tasks, way, ask.raw, device, partial(report, "project"))
+        write_projections(folder, model, images, tasks, way, ask.raw, device, partial(report, "project"), executor)
         measure_pictures()
         write_manifest(folder, _manifest(folder, model, images, settings, covered, provenance))
         return _summary(_opened(folder))
@@ -232,7 +238,7 @@ def _manifest(
             model.classes,
             model.notes,
         ),
-        data=DataFacts(images.name, images.digest, len(images), skipped, labels),
+        data=DataFacts(images.name, provenance.data, len(images), skipped, labels),
         settings=settings,
         method=covered.method,
         rules=tuple(RuleUse(*use, count) for use, count in covered.summary().items()),

@@ -14,8 +14,8 @@ from convscope.engine.graphs import graph_of
 from convscope.engine.layers import find_layers
 from convscope.engine.project import Way
 from convscope.models import Model
-from convscope.pipeline.atlas_projections import project_image
 from convscope.pipeline.match import check_model
+from convscope.pipeline.part_projection import project_image
 from convscope.pipeline.winners import Winner
 from convscope.rules.coverage import coverage
 

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from convscope.train.ablation.elsewhere import carry_out_elsewhere
 from convscope.train.ablation.processes import carry_out_all
 from convscope.train.ablation.worker import Task, decoded
+from tests.engine.elsewhere import Elsewhere
 from tests.train.make import tiny
 
 TASK = Task("run", tiny(), 0, "data", None, None, ("shift",), (), 4, 1, "cpu", 0)
@@ -56,6 +58,22 @@ def test_steps_and_the_end_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     ended, steps = carried_out([replace(TASK, folder="a", seed=7), replace(TASK, folder="b", seed=9)], jobs=2)
     assert ended == {"a": None, "b": None}
     assert sorted(steps) == [("a", 7), ("b", 9)]
+
+
+def test_an_executor_tells_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stand_in(
+        monkeypatch,
+        "task = json.loads(sys.stdin.readline())\n"
+        "if task['seed'] == 9: sys.exit('so it ends')\n"
+        "print(json.dumps({'done': task['threads']})); print(json.dumps({'finished': os.path.isabs(task['folder'])}))",
+    )
+    monkeypatch.chdir(tmp_path)
+    ended: dict[str, str | None] = {}
+    steps: list[tuple[str, int]] = []
+    tasks = [replace(TASK, folder="a", seed=7, threads=5), replace(TASK, folder="b", seed=9)]
+    carry_out_elsewhere(tasks, Elsewhere(), lambda *step: steps.append(step), ended.__setitem__)
+    assert steps == [("a", 1)]  # it has the cores of the worker
+    assert ended == {"a": None, "b": "its process ended with code 1; its last words: so it ends"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from convscope.engine.layers import Layer
-from convscope.engine.scan import Question, scan
+from convscope.engine.question import Question
+from convscope.engine.scan import scan
 from convscope.engine.topk import NOWHERE, TopK
 from convscope.models import Model
 from convscope.probes.evolution.pictures import Pictures, pictures_of

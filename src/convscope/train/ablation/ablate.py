@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from convscope.engine.executor import HERE, Executor
 from convscope.errors import SettingError
+from convscope.train.ablation.elsewhere import carry_out_elsewhere
 from convscope.train.ablation.plan import Plan
 from convscope.train.ablation.processes import carry_out_all
 from convscope.train.ablation.recipes import changed, ground_of, recipes_of
@@ -93,7 +95,7 @@ def prepare(ask: Ask) -> Prepared:
     return Prepared(replace(ask, source=source), recipes, sizes, runs)
 
 
-def carry_out(prepared: Prepared, runs: Path, crew: Crew, report: Report) -> Ablation:
+def carry_out(prepared: Prepared, runs: Path, crew: Crew, report: Report, executor: Executor = HERE) -> Ablation:
     """Run what is missing in the folder ``runs``; a run that fails is in the result, with its reason."""
     plan = prepared.ask.plan
     different = prepared.listed.different
@@ -102,13 +104,22 @@ def carry_out(prepared: Prepared, runs: Path, crew: Crew, report: Report) -> Abl
     failures: dict[str, str] = {}
 
     def ended(folder: str, failure: str | None) -> None:
+        if failure is None and not executor.here and not is_finished(different[Path(folder).name], runs, plan):
+            failure = f"it was finished by a worker, and {folder} does not have it: put the runs on a shared folder"
         if failure is not None:
             failures[Path(folder).name] = failure
         progress.end(Path(folder).name)
 
     if missing:
         tasks = [_task(run, runs, prepared.ask, crew) for run in missing.values()]
-        carry_out_all(tasks, crew.jobs, lambda folder, done: progress.step(Path(folder).name, done), ended)
+
+        def step(folder: str, done: int) -> None:
+            progress.step(Path(folder).name, done)
+
+        if executor.here:
+            carry_out_all(tasks, crew.jobs, step, ended)
+        else:
+            carry_out_elsewhere(tasks, executor, step, ended)
     return gathered(prepared, runs, failures)
 
 

@@ -1,0 +1,98 @@
+"""Where work is done: in this process by default, or wherever an executor has workers.
+
+An experiment says *what* is done: a ``Work``, prepared once by every worker and then asked job by job. An ``Executor``
+says *where*. Work, jobs and results are plain values that travel between processes, and a job done twice gives the same
+result, so a job whose worker was lost is simply done again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import Queue
+from threading import Event
+from typing import Protocol, TypeVar
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+JobIn = TypeVar("JobIn", contravariant=True)
+ResultOut = TypeVar("ResultOut", covariant=True)
+
+Steps = Generator[int, None, Result]
+"""A job on its way: yields how much of it is done, from time to time, and returns its result."""
+Report = Callable[[int, int], None]
+"""Called with (number of the job, how much of it is done)."""
+
+
+class Work(Protocol[JobIn, ResultOut]):
+    """What there is to do; ``prepare`` is called once in each worker, which may use so many ``cores``."""
+
+    def prepare(self, cores: int) -> Callable[[JobIn], Generator[int, None, ResultOut]]:
+        """The function that does one job; raises as the work itself does."""
+
+
+def stepwise(do: Callable[[Callable[[int], None]], Result]) -> Steps[Result]:
+    """What tells by a call how far it is, as steps; where they are closed, its next call raises."""
+    words: Queue[int | None] = Queue()
+    closed = Event()
+
+    def tell(done: int) -> None:
+        if closed.is_set():
+            raise GeneratorExit
+        words.put(done)
+
+    with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(do, tell)
+        ending.add_done_callback(lambda _: words.put(None))
+        try:
+            while (done := words.get()) is not None:
+                yield done
+        finally:
+            closed.set()
+        return ending.result()
+
+
+class Executor(Protocol):
+    """Does jobs, each once as far as its result is concerned."""
+
+    @property
+    def here(self) -> bool:
+        """Whether work is done in this process, so that it may share objects with whoever asked."""
+
+    def run(
+        self, work: Work[Job, Result], jobs: Sequence[Job], report: Report
+    ) -> Generator[tuple[int, Result], None, None]:
+        """Yield (number of a job, its result) as they finish, in any order; closing it ends all that is under way.
+
+        An error of a job is raised as it would be here, and ends the others.
+        """
+
+
+class Here:
+    """One job after the other, in this process and in order."""
+
+    here = True
+
+    def run(
+        self, work: Work[Job, Result], jobs: Sequence[Job], report: Report
+    ) -> Generator[tuple[int, Result], None, None]:
+        """See ``Executor``."""
+        do = work.prepare(os.cpu_count() or 1)
+        for number, job in enumerate(jobs):
+            steps = do(job)
+            while True:
+                try:
+                    done = next(steps)
+                except StopIteration as end:
+                    result: Result = end.value
+                    break
+                report(number, done)
+            yield number, result
+
+
+HERE = Here()
+
+
+def quiet(number: int, done: int) -> None:
+    """A report that nobody reads."""

@@ -1,0 +1,78 @@
+"""A worker and a connection without a cluster: what they say, and what they refuse."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import ray
+
+from convscope import errors
+from convscope.cluster.executor import RayExecutor
+from convscope.cluster.session import connected
+from convscope.cluster.worker import Done, Failed, Worker, versions
+from convscope.errors import ClusterError, MissingExtraError, NumberError, SettingError
+from tests.cluster.work import Doubling
+from tests.structure.test_errors import error_classes
+
+
+@pytest.mark.parametrize("kind", sorted(error_classes()))
+def test_every_error_is_the_same_on_the_other_side(kind: str) -> None:
+    made = getattr(errors, kind)
+    error = made("ray", "ray", "work") if made is MissingExtraError else made("what was met; what to do")
+    arrived = Failed.of(error).error()
+    assert type(arrived) is made
+    assert str(arrived) == str(error)
+
+
+def test_an_error_of_the_system_keeps_its_words() -> None:
+    arrived = Failed.of(PermissionError(13, "not yours", "/there")).error()
+    assert isinstance(arrived, OSError)
+    assert str(arrived) == "[Errno 13] not yours: '/there'"
+
+
+def test_a_worker_does_one_job_after_the_other(tmp_path: Path) -> None:
+    worker = Worker()
+    assert worker.prepare(Doubling(tmp_path, wrong=frozenset([5])), 1, versions()) > 0  # type: ignore[operator]
+    assert list(worker.run(4)) == [Done(8)]
+    (failed,) = worker.run(5)
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error(), NumberError)
+    assert list(worker.run(6)) == [Done(12)]
+
+
+def test_other_versions_are_refused(tmp_path: Path) -> None:
+    other = (("convscope", "0.0.0"), ("torch", "0.0.1"))
+    failed = Worker().prepare(Doubling(tmp_path), 1, other)
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error(), ClusterError)
+    assert "has convscope 0.0.0, torch 0.0.1: results would depend" in failed.message
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)  # as Python notes what cannot be imported
+    with pytest.raises(MissingExtraError, match=r"work on a cluster needs.*convscope\[ray\]"):
+        connected("local")
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "message"),
+    [
+        ("ray://head:10001", SettingError, "Run convscope on a machine of the cluster"),
+        ("127.0.0.1:1", ClusterError, r"no Ray cluster answers at '127.0.0.1:1' \(.*refused.*ray start --head"),
+        ("somewhere", ClusterError, "none of local, auto and HOST:PORT"),
+    ],
+)
+def test_addresses_where_nothing_is(
+    address: str, error: type[Exception], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)  # another test of this process may have connected it
+    with pytest.raises(error, match=message):
+        list(RayExecutor(address).run(Doubling(tmp_path), [1], lambda *_: None))
+
+
+@pytest.mark.parametrize("wrong", [{"workers": 0}, {"cores": 0}])
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(SettingError, match="workers and cores must be at least 1"):
+        RayExecutor("local", **wrong)
