@@ -45,6 +45,7 @@ class _Found:
 
     @property
     def passed(self) -> bool:
+        """Whether nothing is damaged, contradicts itself or differs."""
         return not self.files.damaged and not self.relations and (self.values is None or self.values.passed)
 
 
