@@ -91,7 +91,8 @@ def atlas(
     source = source if limit is None else source.head(limit)
     loaded = load(model, weights, device)
     ask = Ask(split(layers), top, per_image, per_class, method, unpool, units, trust)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    place = executor_of(ray, ray_workers, ray_cores)
+    with progress(quiet=as_json or not err.is_terminal) as report, place as executor:
         summary = build_atlas(
             loaded,
             source,
@@ -102,7 +103,7 @@ def atlas(
             device=device,
             overwrite=overwrite,
             report=report,
-            executor=executor_of(ray, ray_workers, ray_cores),
+            executor=executor,
         )
         index = _draw(summary.path, report) if pages else None
     _say(summary, index, as_json)
