@@ -91,8 +91,8 @@ def atlas(
     source = source if limit is None else source.head(limit)
     loaded = load(model, weights, device)
     ask = Ask(split(layers), top, per_image, per_class, method, unpool, units, trust)
-    place = executor_of(ray, ray_workers, ray_cores)
-    with progress(quiet=as_json or not err.is_terminal) as report, place as executor:
+    where = executor_of(ray, ray_workers, ray_cores)
+    with progress(quiet=as_json or not err.is_terminal) as report, where as executor:
         summary = build_atlas(
             loaded,
             source,

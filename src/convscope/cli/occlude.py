@@ -120,8 +120,8 @@ def occlude(
     source = ImageSet.open(image)
     opened = None if atlas is None else Atlas.open(atlas)
     loaded = load(model, weights, device)
-    place = executor_of(ray, ray_workers, ray_cores)
-    with progress(quiet=as_json or not err.is_terminal) as report, place as executor:
+    where = executor_of(ray, ray_workers, ray_cores)
+    with progress(quiet=as_json or not err.is_terminal) as report, where as executor:
         summary = occlude_images(
             loaded,
             source,
