@@ -1,10 +1,14 @@
 # make demo   a browsable atlas of a pretrained network, and of one that is trained here while its features are watched
 # make test   set up everything and run the tests
 # make check  what must pass before a commit: lint, types, tests
+# make wheel  build the archives twice, compare them, and use the wheel in a clean environment
+# make lock   pin what pyproject.toml asks for; LOCK_ARGS=--upgrade takes the newest of everything
+# make audit  is a vulnerability known in anything that is pinned?
+# make ranges run the heart of the tests with the oldest and with the newest packages allowed (long)
 # Each target sets up what it needs in .venv; see scripts/setup.sh for PYTHON= and CONVSCOPE_NO_APT=1.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-images demo-transfer demo-training test lint types check shellcheck clean
+.PHONY: help demo demo-images demo-transfer demo-training test lint types check fuzz wheel lock audit ranges shellcheck clean
 
 BIN := .venv/bin
 SHELL_FILES := scripts/*.sh .ci/run
@@ -17,12 +21,12 @@ DEMO_COMMAND = $(BIN)/convscope atlas $(DEMO_MODEL) demo/images -o demo/atlas $(
 DEMO_TRANSFER := --pooled --skip-small --per-class 1,2,5,10
 DEMO_RECIPE := --set epochs=2 --set "snapshots=[0,1]" --set "steps=[5,10,20,50,100,200]"
 
-# One thread per worker: the workers already use every core.
-PYTEST_ARGS ?=
+# One thread per worker: the workers already use every core. Only the whole run can reach the floor of coverage.
+PYTEST_ARGS ?= --cov --cov-report=term --durations=20
 TEST_COMMAND = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 $(PYTEST_ARGS)
 
 help:
-	@sed -n 's/^# //p' Makefile | head -n 4
+	@sed -n 's/^# //p' Makefile | head -n 8
 
 demo-images:
 	@sh scripts/setup.sh demo
@@ -62,13 +66,38 @@ types:
 	@sh scripts/setup.sh dev
 	$(BIN)/python -m mypy src tests scripts $(wildcard bench)
 
+# Each reader of files is fed changed ones, FUZZ_MINUTES long; what fails is kept in artefacts/fuzz.
+FUZZ_MINUTES ?= 1
+fuzz:
+	@sh scripts/setup.sh dev
+	$(BIN)/python scripts/fuzz.py --minutes $(FUZZ_MINUTES)
+
 # Only where the linter is installed; POSIX sh is otherwise checked by `sh -n` in the tests.
 shellcheck:
 	shellcheck -x $(SHELL_FILES)
 
 check: lint types test
 
+wheel:
+	@sh scripts/setup.sh dev
+	@rm -rf dist
+	$(BIN)/python scripts/wheel.py dist
+	$(BIN)/python scripts/clean_install.py dist/*.whl
+
+lock:
+	@sh scripts/setup.sh dev
+	sh scripts/lock.sh $(LOCK_ARGS)
+
+audit:
+	@sh scripts/setup.sh dev
+	$(BIN)/python scripts/audit.py
+
+ranges:
+	@sh scripts/setup.sh dev
+	sh scripts/ranges.sh oldest
+	sh scripts/ranges.sh newest
+
 # Removes what make built, and nothing that you put there.
 clean:
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis artefacts demo/atlas demo/run demo/evolution demo/trained \
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage artefacts dist demo/atlas demo/run demo/evolution demo/trained \
 		demo/transfer

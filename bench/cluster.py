@@ -209,7 +209,7 @@ def main() -> None:
         folder = options.images or photographs(Path(place), options.count)
         images = ImageSet.open(folder)
         images = images.head(min(options.count, len(images)) // PART * PART)
-        compare(options, images)
+        compare(options, images, folder)
 
 
 def start(workers: int) -> None:
@@ -218,7 +218,7 @@ def start(workers: int) -> None:
         pass
 
 
-def compare(options: Any, images: ImageSet) -> None:
+def compare(options: Any, images: ImageSet, folder: Path) -> None:
     """All contenders on these images."""
     model = load_model(f"torchvision:{options.net}@none")
     paper = (scanning._PART_AT_LEAST, scanning._PARTS_AT_MOST)
@@ -247,7 +247,7 @@ def compare(options: Any, images: ImageSet) -> None:
     forward = prepare(graph, [layer.node for layer in layers])
     work = PartScan(forward, layers, model.preprocessing, QUESTION, images.classes, len(images), BATCH, 1)
     if options.data:
-        files = [Path(entry.load.args[0]) for entry in images.entries]  # type: ignore[attr-defined]
+        files = [folder / name for name in images.names]
         contenders["Ray Data, 2 actors"] = lambda: ray_data(work, files)
     with highest() as memory:
         timings = alternate(contenders, options.rounds, warmup=0)

@@ -1,26 +1,25 @@
 #!/bin/sh
 # Make .venv ready for one purpose. Usage: sh scripts/setup.sh demo|dev
 #
-# Quick when nothing has to be done: a stamp inside .venv records what was installed (hash of pyproject.toml, Python
-# version, place of the checkout). An installation that was cut short is started again from nothing, because pip
-# takes a half-unpacked package for an installed one.
+# Quick when nothing has to be done: a stamp inside .venv records what was installed (hash of pyproject.toml and of the
+# lock, Python version, place of the checkout). An installation that was cut short is started again from nothing,
+# because pip takes a half-unpacked package for an installed one. What is installed is pinned in locks/, with hashes.
 #
 #   PYTHON=python3.13      which interpreter to build .venv with (default: the first that is 3.11 or newer)
+#   CONVSCOPE_NO_LOCK=1    the newest packages that pyproject.toml allows, where the pinned ones do not fit
 #   CONVSCOPE_NO_APT=1     never install system packages, whatever the rights
 #   PIP_*                  pip's own settings are passed on untouched
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/system_packages.sh
+. scripts/purposes.sh
 
 say() { printf '%s\n' "setup: $*"; }
 die() { printf '%s\n' "setup: $*" >&2; exit 1; }
 
-# purpose -> extras of pyproject.toml, and system packages (each listed in system_packages.sh)
-case "${1:-}" in
-demo) extras=demo,train,transfer,serve packages="tuxpaint-stamps-default opencv-doc dataset-fashion-mnist" ;;
-dev) extras=demo,dev,timm,train,transfer,serve,ray packages="chromium tuxpaint-stamps-default opencv-doc dataset-fashion-mnist" ;;
-*) die "usage: sh scripts/setup.sh demo|dev" ;;
-esac
+extras=$(extras_of "${1:-}") || die "usage: sh scripts/setup.sh demo|dev"
+lock=locks/$1.txt
+if [ -n "${CONVSCOPE_NO_LOCK:-}" ]; then lock=/dev/null; fi
 stamp=.venv/.ready-$1
 started=.venv/.installing
 
@@ -41,12 +40,12 @@ find_python() {
 
 # What an installation depends on, as one line; fails where the environment cannot be used at all.
 key() {
-    .venv/bin/python - "$extras" <<'EOF'
+    .venv/bin/python - "$extras" "$lock" <<'EOF'
 import hashlib, importlib.util, os, pathlib, sys
 if sys.version_info < (3, 11) or importlib.util.find_spec("pip") is None:
     sys.exit(1)
-project = hashlib.sha256(pathlib.Path("pyproject.toml").read_bytes()).hexdigest()
-print(project, sys.version.split()[0], sys.argv[1], os.getcwd())
+texts = b"".join(pathlib.Path(path).read_bytes() for path in ("pyproject.toml", sys.argv[2]))
+print(hashlib.sha256(texts).hexdigest(), sys.version.split()[0], sys.argv[1], os.getcwd())
 EOF
 }
 
@@ -104,15 +103,31 @@ warn_if_small() {
     if [ "$free" -lt 8 ]; then say "warning: $free GB free here; torch and its libraries take about 6 GB"; fi
 }
 
+pip_install() {
+    # without compiling: Python does that for what is imported, a fraction of 16,000 files
+    .venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off --no-compile "$@" \
+        </dev/null >>.venv/pip.log 2>&1
+}
+
+# The lock names every package, so pip has nothing to look for; what builds this one is pinned there too.
+install_packages() {
+    if [ "$lock" = /dev/null ]; then
+        pip_install -e ".[$extras]"
+    else
+        pip_install --no-deps --require-hashes -r "$lock" && pip_install --no-deps --no-build-isolation -e .
+    fi
+}
+
 install_project() {
     warn_if_small
     say "installing convscope[$extras] with torch: about 3 minutes and 6 GB the first time (tail -f .venv/pip.log)"
     echo $$ >"$started"
-    if ! .venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off -e ".[$extras]" \
-        </dev/null >.venv/pip.log 2>&1; then
+    : >.venv/pip.log
+    if ! install_packages; then
         tail -n 20 .venv/pip.log >&2
         die "pip failed; the end of its log is above, all of it in .venv/pip.log.
-       Run the same command again once that is mended: the installation starts afresh."
+       Run the same command again once that is mended: the installation starts afresh.
+       If a pinned version does not fit this machine, CONVSCOPE_NO_LOCK=1 installs what does."
     fi
     key >"$stamp"
     rm -f "$started"
@@ -126,4 +141,4 @@ else
     install_project
     say ".venv is now ready for '$1'"
 fi
-provide "$packages"
+provide "$(packages_of "$1")"

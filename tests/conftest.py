@@ -1,11 +1,12 @@
-"""Settings of all property tests, and the one browser of a process."""
+"""Settings of all property tests, the one browser of a process, and which tests count for coverage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
@@ -22,6 +23,26 @@ ARGUMENTS = [
 
 settings.register_profile("convscope", deadline=None)  # a busy machine is no failure: timings stand in bench/
 settings.load_profile("convscope")
+
+HEART = tuple(str(Path(__file__).parent / part) for part in "atlas engine graph images rules".split())
+"""Tests of the parts that pyproject.toml sets a floor of coverage for.
+
+A part has to be covered by its own tests, not by commands that happen to pass through it; and tracing costs a quarter
+of a test's time, which is minutes for all.
+"""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Trace the heart's tests only, where coverage is asked for."""
+    tracing = None if str(item.path).startswith(HEART) else Coverage.current()
+    if tracing:
+        tracing.stop()
+    try:
+        return (yield)
+    finally:
+        if tracing:
+            tracing.start()
 
 
 @pytest.fixture(scope="session")

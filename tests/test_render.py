@@ -187,7 +187,7 @@ def test_dead_unit_and_empty_sheet(atlas: Atlas) -> None:
 
 
 def test_sheet_of_patches_alone_says_so(tmp_path: Path) -> None:
-    kept, without = (Atlas.open(make_atlas(tmp_path / raw, raw=raw, top=4, channels=1)) for raw in ("float16", "none"))
+    kept, without = (Atlas.open(make_atlas(tmp_path / str(raw), raw=raw, top=4, channels=1)) for raw in (False, None))
     first, second = (np.asarray(contact_sheet(atlas, "features.0", [0])) for atlas in (kept, without))
     assert first.shape == second.shape
     tops = without.top("features.0", 0)

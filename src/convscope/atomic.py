@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from convscope.errors import DiskFullError
+from convscope.sizes import in_words
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What an operating system answers when a disk, or its owner's share of it, has no room left."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the place of ``path`` if the block succeeds, and vanishes if not."""
+    """A temporary path that takes the place of ``path`` if the block succeeds, and vanishes if not.
+
+    Raises DiskFullError if there is no room for it; what was at ``path`` before is still there then.
+    """
+    with full_disk_named(path), _temporary(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.fchmod(handle, 0o644)  # mkstemp gives 0600, but results are for sharing
     os.close(handle)
@@ -23,6 +40,26 @@ def replacing(path: Path) -> Iterator[Path]:
         flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def full_disk_named(path: Path) -> Iterator[None]:
+    """Turn the failure to write ``path`` for want of room into a DiskFullError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DiskFullError(
+            f"no room is left on the disk of {path.parent} ({in_words(free_bytes(path))} free) to write {path.name}. "
+            "All files that were finished are whole. Make room, and run the same command again: it goes on from here."
+        ) from error
+
+
+def free_bytes(path: Path) -> int:
+    """What this user may still write to the disk on which ``path`` is, or would be, made."""
+    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    return shutil.disk_usage(there).free
 
 
 def file_in_the_way(folder: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""Parsed JSON or TOML to frozen dataclasses, strictly: exactly the declared fields and types, or an error.
+"""JSON and TOML, and what they hold as frozen dataclasses: exactly the declared fields and types, or an error.
 
 The declared types are the whole vocabulary: ``str``, ``int``, ``float``, ``bool``, ``X | None``, ``tuple[X, ...]``,
 ``dict[str, X]``, ``dict[int, X]`` and dataclasses of these.
@@ -6,6 +6,7 @@ The declared types are the whole vocabulary: ``str``, ``int``, ``float``, ``bool
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 from collections.abc import Callable
@@ -15,6 +16,18 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 _BITS = 64
+_DIGITS = 19
+"""Of a whole number as a key."""
+
+
+def parsed_json(text: str | bytes, name: str, refuse: Callable[[str], Exception]) -> Any:
+    """A JSON document; ``refuse`` makes an error of a message, which begins with ``name``."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise refuse(f"{name} is not JSON: it is nested too deeply") from error
+    except ValueError as error:
+        raise refuse(f"{name} is not JSON: {error}") from error
 
 
 def parsed_toml(text: str, name: str, refuse: Callable[[str], Exception]) -> dict[str, Any]:
@@ -84,7 +97,7 @@ class Reader:
         return kind(**{name: self._decode(hints[name], given[name], f"{where}.{name}") for name in given})
 
     def _key(self, kind: type, key: str, where: str) -> Any:
-        if kind is int and not key.isdecimal():
+        if kind is int and not (key.isdecimal() and len(key) <= _DIGITS):
             raise self.refuse(f"{where}: expected whole numbers as keys, found {key[:40]!r}.")
         return kind(key)
 

@@ -30,7 +30,7 @@ def make_manifest(
     top: int = 9,
     per_class: int = 0,
     labelled: bool = True,
-    raw: str = "float16",
+    raw: bool | None = False,
     channels: int = 3,
     skipped: int = 1,
     suffix: str = "",
@@ -38,7 +38,7 @@ def make_manifest(
 ) -> Manifest:
     """A manifest whose key is right."""
     classes = classes_of(suffix) if labelled else ()
-    settings = Settings(tuple(layers), top, "one", per_class, "auto", "sum", projected, raw)
+    settings = Settings(tuple(layers), top, "one", per_class, "auto", "sum", projected, "float16" if raw else "none")
     return Manifest(
         model=ModelFacts("zfnet", "a1" * 32, "ZFNet", size, size, channels, ("tabby", "beagle"), ("random weights",)),
         data=DataFacts("photographs", "b2" * 32, images, skipped, classes),
@@ -70,7 +70,7 @@ def make_atlas(
     top: int = 9,
     per_class: int = 0,
     labelled: bool = True,
-    raw: str = "float16",
+    raw: bool | None = False,
     channels: int = 3,
     seed: int = 0,
     suffix: str = "",
@@ -82,7 +82,8 @@ def make_atlas(
 
     The last image is skipped; the last unit of every layer is dead and has no top activations; the pictures of the
     second layer were not tested. ``suffix`` ends the
-    name, class and reason of every image; ``projected`` limits projections to so many units of a layer, from unit 1.
+    name, class and reason of every image; ``raw``: whether projections are numbers or
+    pictures, None for an atlas without any; ``projected`` limits projections to so many units of a layer, from unit 1.
     Without ``peaks`` it is like an atlas from before there were any; with them, units 0 and 1 of every layer are
     nearly the same, and the sample is all images that were used. With ``spectra`` it has those of its projections.
     """
@@ -120,7 +121,7 @@ def make_atlas(
         write_table(path, "trust", trust_rows([layer for number, (layer, _) in enumerate(layers) if number != 1]))
         if peaks:
             write_columns(path, "peaks", (peak_columns(row, images - 1, seed + row.depth) for row in rows))
-        if raw != "none":
+        if raw is not None:
             for layer in rows:
                 chosen = [row for row in tops if row.layer == layer.layer and row.among is None]
                 if projected is not None:
@@ -128,7 +129,7 @@ def make_atlas(
                 write_table(
                     path,
                     "projections",
-                    projection_rows(chosen, channels, generator),
+                    projection_rows(chosen, channels, generator, raw),
                     part=f"{layer.depth:03d}",
                 )
         if spectra:
@@ -199,10 +200,12 @@ def top_rows(
         )  # fmt: skip
 
 
-def projection_rows(tops: Sequence[TopRow], channels: int, generator: np.random.Generator) -> Iterator[ProjectionRow]:
+def projection_rows(
+    tops: Sequence[TopRow], channels: int, generator: np.random.Generator, raw: bool
+) -> Iterator[ProjectionRow]:
     for row in tops:
         pixels = smooth(generator, row.bottom - row.top, row.right - row.left, channels)
-        yield Projection(row.layer, row.unit, row.rank, row.image, "deconvnet", row.top, row.left, pixels).pack()
+        yield Projection(row.layer, row.unit, row.rank, row.image, "deconvnet", row.top, row.left, pixels).pack(raw=raw)
 
 
 def peak_columns(layer: LayerRow, images: int, seed: int) -> Mapping[str, Any]:

@@ -38,8 +38,8 @@ def test_key_is_the_sha256_of_all_that_decides_the_contents() -> None:
     settings = make_manifest().settings
     # Written out a second time, so that a key never changes unnoticed.
     text = (
-        '{"convscope":"1.2","data":"d","format_version":1,"settings":{"layers":["features.0","features.3"],'
-        '"method":"auto","per_class":0,"per_image":"one","raw":"float16","top":9,"units":null,"unpool":"sum"},'
+        '{"convscope":"1.2","data":"d","format_version":2,"settings":{"layers":["features.0","features.3"],'
+        '"method":"auto","per_class":0,"per_image":"one","raw":"none","top":9,"units":null,"unpool":"sum"},'
         '"weights":"w"}'
     )
     assert provenance_key("w", "d", settings, "1.2") == hashlib.sha256(text.encode()).hexdigest()
@@ -61,7 +61,7 @@ def test_differences_are_named() -> None:
 
 def test_newer_version_says_which_program_reads_it(tmp_path: Path) -> None:
     change = {"format_version": 7, "versions": {"convscope": "9.8.7"}, "unheard": "of"}
-    with pytest.raises(AtlasFormatError, match=r"version 7.*reads version 1.*convscope 9\.8\.7.*upgrade"):
+    with pytest.raises(AtlasFormatError, match=r"version 7.*reads versions 1 and 2.*convscope 9\.8\.7.*upgrade"):
         read_manifest(changed(tmp_path, change))
 
 

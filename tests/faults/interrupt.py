@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -211,7 +212,10 @@ def interrupt(place: Path, interruptions: int, seed: int) -> Report:
     os.environ["SOURCE_DATE_EPOCH"] = "1700000000"
     draw, report, read = random.Random(seed), Report(), Shared()
     model, images = prepare(place)
-    job = lambda folder: lambda: work(model, images, folder, read)  # noqa: E731
+
+    def job(folder: Path) -> Callable[[], None]:
+        return partial(work, model, images, folder, read)
+
     started = time.monotonic()
     assert attempt(job(place / "whole"), "", draw, 0) == 0
     report.unbroken_seconds, report.unbroken_images = time.monotonic() - started, read.value

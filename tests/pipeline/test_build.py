@@ -46,7 +46,7 @@ from tests.engine.make import (
 )
 from tests.images.make import encoded, noise
 
-ASK = Ask(top=3, per_class=2)
+ASK = Ask(top=3, per_class=2, raw=True)
 COUNT = 8
 
 

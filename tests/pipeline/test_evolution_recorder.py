@@ -148,7 +148,7 @@ def test_a_recording_goes_on_in_another_process_and_replaces_a_position(tmp_path
     over.record(turning_net(5), 1)
     assert over.count == 1
     (tmp_path / "recording.json").write_text("{")
-    with pytest.raises(SettingError, match=r"recording\.json is damaged"):
+    with pytest.raises(SettingError, match=r"recording\.json is not JSON"):
         recorder().record(turning_net(0), 1)
 
 

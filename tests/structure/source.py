@@ -1,12 +1,15 @@
-"""The source tree as data: modules, their imports, their definitions. Nothing is executed."""
+"""The source tree as data: modules, their imports, their definitions; and its scripts, loaded one by one."""
 
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
@@ -32,6 +35,17 @@ class Import:
     target: str
     line: int
     eager: bool
+
+
+def script(name: str) -> ModuleType:
+    """A program of ``scripts/`` as a module, made anew."""
+    spec = spec_from_file_location(name, ROOT / f"scripts/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 def read_module(path: Path, root: Path) -> Module:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from convscope.images import ImageSet
-from tests.structure.source import ROOT
+from tests.structure.source import script
 
 
-@pytest.fixture
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("demo_fashion", ROOT / "scripts/demo_fashion.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(name="script")
+def demo_fashion() -> ModuleType:
+    return script("demo_fashion")
 
 
 def test_what_is_installed_is_copied_once(script: ModuleType, tmp_path: Path) -> None:

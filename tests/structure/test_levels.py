@@ -15,6 +15,7 @@ LEVELS = {
     "convscope.atomic": 0,
     "convscope.errors": 0,
     "convscope.extras": 0,
+    "convscope.sizes": 0,
     "convscope.strict": 0,
     "convscope.units": 0,
     "convscope.version": 0,

@@ -29,6 +29,7 @@ def executable(path: Path, *lines: str) -> Path:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "locks", tmp_path / "locks")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / ".venv").mkdir()
     return tmp_path
@@ -162,3 +163,28 @@ def test_half_an_environment_is_removed_not_trusted(checkout: Path) -> None:
 def test_unknown_purpose_is_refused(checkout: Path) -> None:
     result = setup(checkout, purpose="everything")
     assert (result.returncode, result.stderr.strip()) == (1, "setup: usage: sh scripts/setup.sh demo|dev")
+
+
+def asked_of_pip(checkout: Path, **environment: str) -> list[str]:
+    """What a set-up installs, with a stand-in for the environment's Python that only takes notes of modules called."""
+    python = f'case "$1" in -) exec {sys.executable} "$@" ;; esac'
+    executable(checkout / ".venv/bin/python", 'echo "$*" >>calls', python)
+    assert setup(checkout, **environment).returncode == 0
+    calls = (checkout / "calls").read_text().splitlines()
+    (checkout / "calls").unlink()
+    return [call for call in calls if "pip install" in call]
+
+
+def test_what_is_pinned_is_installed_and_nothing_else(checkout: Path) -> None:
+    packages, project = asked_of_pip(checkout)
+    assert packages.endswith("--no-deps --require-hashes -r locks/demo.txt")
+    assert project.endswith("--no-deps --no-build-isolation -e .")
+    assert asked_of_pip(checkout) == []
+    with (checkout / "locks/demo.txt").open("a") as lock:
+        lock.write("# pinned anew\n")
+    assert len(asked_of_pip(checkout)) == 2
+
+
+def test_the_lock_can_be_done_without(checkout: Path) -> None:
+    (project,) = asked_of_pip(checkout, CONVSCOPE_NO_LOCK="1")
+    assert project.endswith("-e .[build,demo,train,transfer,serve]")

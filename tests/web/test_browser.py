@@ -95,7 +95,7 @@ def test_a_unit_is_found_by_number_or_address(site: Site, visit: Visit) -> None:
 
 
 def test_a_number_is_a_unit_even_where_the_layer_is_called_by_a_number(visit: Visit, tmp_path: Path) -> None:
-    export_site(Atlas.open(make_atlas(tmp_path / "a", [("1", 130)], images=4, size=8, raw="none")), tmp_path / "site")
+    export_site(Atlas.open(make_atlas(tmp_path / "a", [("1", 130)], images=4, size=8, raw=None)), tmp_path / "site")
     visit.page.goto((tmp_path / "site" / INDEX.layer("1")).as_uri())
     found = visit.page.get_by_label("Unit", exact=True)
     for typed, expected in (("1", [1, *range(10, 20), *range(100, 130)]), ("1:12", [12, *range(120, 130)])):

@@ -114,7 +114,7 @@ def test_what_a_clipped_window_does_not_see_is_greyed(site: Site) -> None:
 
 
 def test_a_unit_without_projections_shows_patches_only(tmp_path: Path) -> None:
-    atlas = Atlas.open(make_atlas(tmp_path / "atlas", layers=(("conv1", 3),), raw="none", labelled=False, channels=1))
+    atlas = Atlas.open(make_atlas(tmp_path / "atlas", layers=(("conv1", 3),), raw=None, labelled=False, channels=1))
     summary = export_site(atlas, tmp_path / "site")
     assert summary == SiteSummary(tmp_path / "site" / "index.html", 1, 3, 23)
     page = (tmp_path / "site" / INDEX.unit("conv1", 0)).read_text()

@@ -11,6 +11,7 @@ from convscope.atlas.digests import DIGESTS, Digests
 from convscope.atlas.manifest import MANIFEST, Manifest
 from convscope.atlas.schema import FORMAT_VERSION, TABLES
 from convscope.atlas.tables import schema_of
+from convscope.atlas.versions import MIGRATIONS
 
 INTRODUCTION = """\
 # The atlas format
@@ -29,10 +30,15 @@ GROUP BY ALL ORDER BY strongest DESC LIMIT 5;
 ```
 
 ```python
-import numpy, pandas
+import io, numpy, pandas
+from PIL import Image
 
 row = pandas.read_parquet("projections").iloc[0]
-values = numpy.frombuffer(row["values"], "<f2").reshape(row["height"], row["width"], row["channels"])
+if row["format"] in ("webp", "avif"):  # the default: an 8-bit picture, here of 3 channels
+    levels = (numpy.asarray(Image.open(io.BytesIO(row["values"])), "float32") - 128) / 127
+    values = levels * abs(levels)
+else:  # float16: raw numbers, of atlases made with --raw
+    values = numpy.frombuffer(row["values"], "<f2").reshape(row["height"], row["width"], row["channels"])
 projection = values.astype("float32") * row["peak"]  # belongs at row["top"], row["left"] of the input
 ```
 
@@ -64,6 +70,7 @@ WRITING = """\
   rows, of one layer.
 - The names of the files inside `projections/` and `pictures/` carry no meaning. Within a file, rows of
   `projections` are sorted by unit and rank in each layer.
+MIGRATIONS
 - A later format version is refused with a message that names the version of convscope that wrote it.
 """
 
@@ -81,7 +88,15 @@ def document() -> str:
     """The whole page, in Markdown."""
     tables = "\n".join(_table(name) for name in TABLES)
     introduction = INTRODUCTION.replace("FORMAT_VERSION", str(FORMAT_VERSION)).replace("TABLES", "`, `".join(TABLES))
-    return f"{introduction}\n## Tables\n\n{tables}\n{_json(MANIFEST, Manifest)}\n{_json(DIGESTS, Digests)}\n{WRITING}"
+    writing = WRITING.replace("MIGRATIONS", "\n".join(map(_migration, MIGRATIONS)))
+    return f"{introduction}\n## Tables\n\n{tables}\n{_json(MANIFEST, Manifest)}\n{_json(DIGESTS, Digests)}\n{writing}"
+
+
+def _migration(version: int) -> str:
+    step = MIGRATIONS[version]
+    columns = [(table, name, value) for table, added in step.columns.items() for name, value in added.items()]
+    assumed = ", ".join(f"`{name}` of `{table}` is taken to be `{value}`" for table, name, value in columns)
+    return f"- Version {version} is still read: {step.why}. Where it lacks a column, {assumed}."
 
 
 def _table(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from convscope.atlas.schema import FORMAT_VERSION
 from convscope.atlas.strictjson import decode
+from convscope.atlas.versions import READABLE
 from convscope.errors import AtlasFormatError
 
 MANIFEST = "manifest.json"
@@ -62,7 +63,7 @@ class Settings:
     method: str = fact("projection method asked for: auto, deconvnet, guided_backprop or gradient")
     unpool: str = fact("what happens where pooling windows share a switch: sum or last; none is off")
     units: int | None = fact("projected units of each layer; null is all")
-    raw: str = fact("how projections are stored: float16, or none")
+    raw: str = fact("raw numbers of the projections: float16; or none, where they are kept as 8-bit pictures")
 
 
 @dataclass(frozen=True)
@@ -161,17 +162,18 @@ def read_versioned(path: Path) -> dict[str, Any]:
 
 def _check_version(path: Path, value: dict[str, Any]) -> None:
     found = value["format_version"]
-    if found == FORMAT_VERSION:
+    if found in READABLE:
         return
+    read = " and ".join(map(str, READABLE))
     versions = value.get("versions")
     maker = versions.get("convscope") if isinstance(versions, dict) else value.get("convscope")
     if found > FORMAT_VERSION:
         raise AtlasFormatError(
-            f"{path} has format version {found}; this program reads version {FORMAT_VERSION}. "
+            f"{path} has format version {found}; this program reads versions {read}. "
             f"It was written by convscope {maker or 'of an unknown version'}: install that version or a "
             "later one (pip install --upgrade convscope), or make the atlas again with this one."
         )
     raise AtlasFormatError(
         f"{path} has format version {found}, which never existed or is no longer read "
-        f"(this program reads version {FORMAT_VERSION}). Make the atlas again."
+        f"(this program reads versions {read}). Make the atlas again."
     )

@@ -1,4 +1,4 @@
-"""One projection in memory, and packed into a table row as half-precision numbers."""
+"""One projection in memory, and packed into a table row."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.atlas.schema import ProjectionRow
+from convscope.atlas.stored import FORMS, RAW, picture_form
 from convscope.display import display_scale, fit, to_picture, to_png
 from convscope.errors import AtlasFormatError, NumberError
 
-HALF = np.dtype("<f2")
 SMALLEST_SHOWN = 128
 """Side in pixels to which a notebook enlarges a smaller box: of seven pixels nobody would see anything."""
 
@@ -47,11 +47,12 @@ class Projection:
         picture = to_picture(self.pixels, display_scale([self.pixels]))
         return to_png(fit(picture, max(SMALLEST_SHOWN, *picture.shape[:2])))
 
-    def pack(self) -> ProjectionRow:
-        """The table row: pixels divided by their largest absolute value, as float16.
+    def pack(self, *, raw: bool = False) -> ProjectionRow:
+        """The table row: pixels divided by their largest absolute value, as a picture of 8 bits or as ``raw`` numbers.
 
-        The error of an unpacked pixel is at most 2**-11 of the peak. An all-zero projection has peak 0.
-        Raises NumberError for NaN and infinity, which cannot be scaled.
+        Unpacked from raw numbers, a pixel is off by at most 2**-11 of the peak; from a picture by more (see
+        ``atlas/stored.py``). An all-zero projection has peak 0. Raises NumberError for NaN and infinity, which cannot
+        be scaled.
         """
         pixels = np.asarray(self.pixels, np.float32)
         if not np.isfinite(pixels).all():
@@ -61,8 +62,9 @@ class Projection:
             )
         peak = np.abs(pixels).max(initial=0.0)
         # In double precision, because dividing subnormal numbers in single precision loses them.
-        values = pixels / np.float64(peak) if peak > 0 else pixels
+        scaled = pixels / np.float64(peak) if peak > 0 else pixels.astype(np.float64)
         height, width, channels = pixels.shape
+        form = RAW if raw else picture_form((height, width))
         return ProjectionRow(
             layer=self.layer,
             unit=self.unit,
@@ -75,7 +77,8 @@ class Projection:
             width=width,
             channels=channels,
             peak=float(peak),
-            values=values.astype(HALF).tobytes(),
+            format=form,
+            values=FORMS[form].encode(scaled),
         )
 
     @staticmethod
@@ -83,15 +86,14 @@ class Projection:
         """The projection of a row; AtlasFormatError if its numbers do not fit its shape or are not finite."""
         shape = (row.height, row.width, row.channels)
         where = f"projections, {row.layer}:{row.unit}, rank {row.rank}"
-        expected = row.height * row.width * row.channels * HALF.itemsize
-        if min(shape) < 1 or len(row.values) != expected:
-            raise AtlasFormatError(
-                f"{where}, column values: {len(row.values)} bytes do not hold height x width x channels = "
-                f"{row.height} x {row.width} x {row.channels} float16 numbers."
-            )
-        values = np.frombuffer(row.values, HALF).reshape(shape).astype(np.float32)
-        if not np.isfinite(values).all() or not np.isfinite(row.peak):
-            raise AtlasFormatError(f"{where}, columns values and peak: there are numbers that are not finite.")
+        if row.format not in FORMS:
+            raise AtlasFormatError(f"{where}, column format: {row.format!r} is none of {', '.join(FORMS)}.")
+        if min(shape) < 1 or not np.isfinite(row.peak):
+            raise AtlasFormatError(f"{where}: a box of {shape} with peak {row.peak} is no projection.")
+        try:
+            values = FORMS[row.format].decode(row.values, shape)
+        except ValueError as error:
+            raise AtlasFormatError(f"{where}, column values: {error}.") from error
         return Projection(
             layer=row.layer,
             unit=row.unit,

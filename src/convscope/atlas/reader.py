@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -14,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
-from PIL import Image
 
+from convscope.atlas.encoded import read_picture
 from convscope.atlas.look import TILE, UnitView, atlas_html
 from convscope.atlas.manifest import JOURNAL, MANIFEST, Manifest, read_manifest
 from convscope.atlas.peaks import Peaks, peaks_of_rows
@@ -66,7 +65,8 @@ class Atlas:
         """
         folder = Path(path)
         if (folder / MANIFEST).is_file():
-            return Atlas(folder, read_manifest(folder), open_tables(folder))
+            manifest = read_manifest(folder)
+            return Atlas(folder, manifest, open_tables(folder, manifest.format_version))
         if (folder / JOURNAL).is_file():
             raise AtlasFormatError(
                 f"the atlas in {folder} is unfinished: its writer was stopped or is still at work. "
@@ -307,15 +307,9 @@ class Atlas:
 
 def decode_picture(row: PictureRow) -> NDArray[np.uint8]:
     """The pixels of a stored picture, uint8 [h, w, c]; AtlasFormatError if it is not what its row says."""
-    where = f"pictures, image {row.image}, column encoded"
     if row.format not in ("jpeg", "png"):
         raise AtlasFormatError(f"pictures, image {row.image}, column format: {row.format!r} is neither jpeg nor png.")
     try:
-        with Image.open(io.BytesIO(row.encoded), formats=[row.format.upper()]) as picture:
-            # The size is in the header: a bomb is refused before it is unpacked.
-            if picture.size != (row.width, row.height):
-                raise AtlasFormatError(f"{where}: is {picture.size}, but the row says {(row.width, row.height)}.")
-            pixels = np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise AtlasFormatError(f"{where}: is not a {row.format} picture ({error}).") from error
-    return pixels.reshape(row.height, row.width, -1)
+        return read_picture(row.encoded, row.format, (row.width, row.height))
+    except ValueError as error:
+        raise AtlasFormatError(f"pictures, image {row.image}, column encoded: {error}.") from error

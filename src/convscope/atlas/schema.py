@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def column(doc: str, arrow: str) -> Any:
@@ -106,7 +106,14 @@ class ProjectionRow:
     width: int = column("columns of the stored box", "int32")
     channels: int = column("channels of the model's input", "int32")
     peak: float = column("largest absolute value; the stored numbers are divided by it", "float")
-    values: bytes = column("float16, little-endian, [height, width, channels]; times peak = projection", "binary")
+    format: str = column("how values are stored: webp, avif or float16", "string")
+    values: bytes = column(
+        "webp (without loss) and avif (with loss): a picture of 8 bits; with v = (level - 128) / 127, v * |v| * peak = "
+        "projection. So 128 is 0, 255 and 1 are the peak, and level 0 counts as 1. 3 channels are red, green, blue; "
+        "else the channels are grey pictures side by side, the first on the left. float16: little-endian, "
+        "[height, width, channels]; times peak = projection",
+        "binary",
+    )
 
 
 @dataclass(frozen=True)

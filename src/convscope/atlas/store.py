@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
 
-from convscope.atlas.schema import TABLES
+from convscope.atlas.schema import FORMAT_VERSION, TABLES
 from convscope.atlas.tables import OPTIONAL, PARTITIONED, schema_of
+from convscope.atlas.versions import assumed
 from convscope.errors import AtlasFormatError
 
 Row = TypeVar("Row")
@@ -22,15 +26,16 @@ ONE_GROUP = 1024
 """Rows per batch while streaming: more than a row group of projections has, so a group stays whole."""
 
 
-def open_tables(folder: Path) -> Mapping[str, ds.Dataset]:
+def open_tables(folder: Path, version: int = FORMAT_VERSION) -> Mapping[str, ds.Dataset]:
     """Every table of the atlas in ``folder``, its columns checked; a partitioned or optional table may be absent.
 
-    Raises AtlasFormatError naming the file and the columns that are missing or of another type.
+    Columns that a format of this ``version`` lacks are there, with the value that is assumed. Raises AtlasFormatError
+    naming the file and the columns that are missing or of another type.
     """
-    return {table: _open_table(folder, table) for table in TABLES}
+    return {table: _open_table(folder, table, assumed(version, table)) for table in TABLES}
 
 
-def _open_table(folder: Path, table: str) -> ds.Dataset:
+def _open_table(folder: Path, table: str, lacking: Mapping[str, Any]) -> ds.Dataset:
     schema = schema_of(TABLES[table])
     single = folder / f"{table}.parquet"
     if table in PARTITIONED:
@@ -40,19 +45,25 @@ def _open_table(folder: Path, table: str) -> ds.Dataset:
     else:
         raise AtlasFormatError(f"{single} is missing. Restore it, or make the atlas again.")
     for file in files:
-        _check_columns(file, schema)
+        _check_columns(file, schema, lacking)
     if not files:
         return ds.dataset(schema.empty_table())
-    return ds.dataset([str(file) for file in files], schema=schema, format="parquet")
+    # What is known of all rows of a file need not be in it: so Arrow fills in the columns of its partitions.
+    known = reduce(and_, (ds.field(name) == value for name, value in lacking.items()), ds.scalar(True))
+    kind, disk = ds.ParquetFileFormat(), LocalFileSystem()
+    fragments = [kind.make_fragment(str(file), filesystem=disk, partition_expression=known) for file in files]
+    return ds.FileSystemDataset(fragments, schema, kind, disk)
 
 
-def _check_columns(file: Path, schema: pa.Schema) -> None:
+def _check_columns(file: Path, schema: pa.Schema, lacking: Collection[str]) -> None:
     try:
         found = pq.read_schema(file)
     except (pa.ArrowInvalid, OSError) as error:
         raise AtlasFormatError(f"{file} is not a whole Parquet file: {error}. Make the atlas again.") from error
     problems = []
     for column in schema:
+        if column.name in lacking:
+            continue
         if column.name not in found.names:
             problems.append(f"column {column.name} is missing")
         elif found.field(column.name).type != column.type:
@@ -115,8 +126,9 @@ def damage_named(table: ds.Dataset, row_type: type) -> Iterator[None]:
 
 def _find_damage(fragments: Iterable[ds.Fragment], row_type: type) -> str:
     for fragment in fragments:
-        _check_columns(Path(fragment.path), schema_of(row_type))
-        for name in schema_of(row_type).names:
+        lacking = ds.get_partition_keys(fragment.partition_expression)
+        _check_columns(Path(fragment.path), schema_of(row_type), lacking)
+        for name in (name for name in schema_of(row_type).names if name not in lacking):
             try:
                 fragment.to_table(columns=[name])
             except (pa.ArrowInvalid, OSError):

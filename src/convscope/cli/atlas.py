@@ -69,6 +69,14 @@ def atlas(
     trust: Annotated[
         bool, typer.Option("--trust/--no-trust", help="Test how far the pictures depend on unit and weights.")
     ] = True,
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw",
+            help="Keep projections as raw numbers (float16), to compute with them; they take fifty times the room. "
+            "Default: 8-bit pictures, to look at.",
+        ),
+    ] = False,
     pages: Annotated[bool, typer.Option("--pages/--no-pages", help="Draw contact sheets and static pages.")] = True,
     ray: Ray = None,
     ray_workers: RayWorkers = None,
@@ -90,7 +98,7 @@ def atlas(
     source = ImageSet.open(images, background=_colour(background))
     source = source if limit is None else source.head(limit)
     loaded = load(model, weights, device)
-    ask = Ask(split(layers), top, per_image, per_class, method, unpool, units, trust)
+    ask = Ask(split(layers), top, per_image, per_class, method, unpool, units, trust, raw)
     where = executor_of(ray, ray_workers, ray_cores)
     with progress(quiet=as_json or not err.is_terminal) as report, where as executor:
         summary = build_atlas(

@@ -71,7 +71,11 @@ Patch = Annotated[
 Stride = Annotated[int | None, typer.Option("--stride", help="Pixels between occluders; default half the patch.")]
 Images = Annotated[
     Path,
-    typer.Argument(metavar="IMAGES", help="A folder, list file (.txt), idx.gz data set, or Parquet file."),
+    typer.Argument(
+        metavar="IMAGES",
+        help="A folder, list file (.txt), idx.gz data set, Parquet or WebDataset shards (train-{000..003}.tar), or the "
+        "address of such: s3://…, gs://…, https://….",
+    ),
 ]
 Data = Annotated[
     Path,

@@ -7,7 +7,6 @@ form counts as absent: its part is scanned again.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from convscope.atomic import replacing
 from convscope.engine.loading import Outcome
 from convscope.engine.part import Part
 from convscope.engine.sampled import Sample, SampledPeaks
@@ -45,12 +45,8 @@ def load_part(path: Path, images: range, like: Part) -> Part | None:
 def write_arrays(path: Path, arrays: Arrays) -> None:
     """Write plain arrays as ``.npz``, whole or not at all; the folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

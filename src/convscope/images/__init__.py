@@ -1,4 +1,4 @@
-"""Ordered, content-addressed sets of images from folders, lists, files of many images and data sets."""
+"""Ordered, content-addressed sets of images from folders, lists, shards, stores and data sets."""
 
 from convscope.images.imageset import ImageSet as ImageSet
 

@@ -38,4 +38,8 @@ def sorted_classes(entries: tuple[Entry, ...]) -> tuple[str, ...]:
 
 def printable(text: str) -> str:
     """Text that can be stored: what UTF-8 cannot encode, as in a Latin-1 file name, is written as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text  # itself, not a copy: names are kept, and there may be millions

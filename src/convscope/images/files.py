@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from convscope.errors import ImageError, ImageSetError
@@ -34,52 +37,123 @@ def read_file(path: Path) -> bytes:
     Raises ``ImageError``, which names no path, for what is wrong with the file, and ``ImageSetError`` for a fault of
     the machine, as then nobody knows.
     """
+    return read_span(path, 0, None)
+
+
+def read_span(path: Path, start: int, length: int | None) -> bytes:
+    """``length`` bytes from ``start`` on, or up to the end; None is all, within the limit. See ``read_file``."""
+    most = FILE_LIMIT if length is None else None
     try:
         # Looked at first, because merely opening a device can do something; and again once open,
         # because the file may have been exchanged. Not blocking, in case it became a pipe in between.
-        require_regular(path.stat())
+        require_regular(path.stat(), most)
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
-            require_regular(os.fstat(descriptor))
-            return file.read()
+            require_regular(os.fstat(descriptor), most)
+            file.seek(start)
+            return file.read(length)
     except OSError as error:
-        if error.errno in REASONS:
-            raise ImageError(REASONS[error.errno]) from error
-        raise ImageSetError(
-            f"{path} could not be read: {error.strerror or error}. That is a fault of the disk, the network or this "
-            "machine and not of the file, so it was not left out and work stopped. Once it is mended, the same command "
-            "goes on"
-        ) from error
+        raise _reason(path, error) from error
     except ValueError as error:
         raise ImageError("the path holds a null character") from error
 
 
-def require_regular(status: os.stat_result) -> None:
-    """Raise ``ImageError`` unless this is a regular file within the limit."""
+def _reason(path: Path, error: OSError) -> ImageError | ImageSetError:
+    if error.errno in REASONS:
+        return ImageError(REASONS[error.errno])
+    return ImageSetError(
+        f"{path} could not be read: {error.strerror or error}. That is a fault of disk, network or this machine "
+        "and not of the file, so it was not left out and work stopped. Once it is mended, the same command goes on"
+    )
+
+
+def require_regular(status: os.stat_result, most: int | None = FILE_LIMIT) -> None:
+    """Raise ``ImageError`` unless this is a regular file, of at most so many bytes."""
     if stat.S_ISDIR(status.st_mode):
         raise ImageError(REASONS[errno.EISDIR])
     if not stat.S_ISREG(status.st_mode):
         raise ImageError(NOT_A_FILE)
-    if status.st_size > FILE_LIMIT:
-        raise ImageError(f"a file of {status.st_size} bytes; at most {FILE_LIMIT} are read")
+    if most is not None and status.st_size > most:
+        raise ImageError(f"a file of {status.st_size} bytes; at most {most} are read")
 
 
-def read_source(path: Path) -> bytes:
-    """The bytes of a file that a whole set depends on; raises ``ImageSetError``."""
-    try:
-        return read_file(path)
-    except ImageError as error:
-        raise ImageSetError(f"{path} cannot be read: {error}.") from error
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file on this machine: ``path`` below a ``folder``, which the files of a set share, since a million add up."""
+
+    folder: str
+    path: str
+
+    @property
+    def shown(self) -> str:
+        """Its place, for messages."""
+        return str(self._whole())
+
+    @property
+    def advice(self) -> str:
+        """What may help where it cannot be read."""
+        return ""
+
+    @property
+    def name(self) -> str:
+        """Its file name."""
+        return self._whole().name
+
+    @property
+    def stem(self) -> str:
+        """Its file name without suffix."""
+        return self._whole().stem
+
+    def read(self) -> bytes:
+        """All bytes, at most ``FILE_LIMIT``; raises ImageError, which names no path."""
+        return read_file(self._whole())
+
+    __call__ = read
+
+    def span(self, start: int, length: int) -> bytes:
+        """Bytes from ``start`` on, ``length`` of them or up to the end; raises ImageError."""
+        return read_span(self._whole(), start, length)
+
+    def state(self) -> tuple[int, str]:
+        """Size in bytes, and what changes when the content does; raises ImageError."""
+        try:
+            status = self._whole().stat()
+        except OSError as error:
+            raise _reason(self._whole(), error) from error
+        require_regular(status, None)
+        return status.st_size, str(status.st_mtime_ns)
+
+    def beside(self, line: str) -> LocalFile:
+        """What a line of this file names, relative to its folder or absolute."""
+        return LocalFile(str(self._whole().parent), line)
+
+    def _whole(self) -> Path:
+        return Path(self.folder, self.path)
 
 
-def list_folder(path: Path) -> tuple[tuple[int, int], list[os.DirEntry[str]]]:
-    """Identity (device, inode) and entries of a folder; raises ``ImageSetError``."""
+def local_file(path: Path) -> LocalFile:
+    """The file of a path."""
+    return LocalFile(str(path.parent), path.name)
+
+
+@contextmanager
+def list_folder(path: Path) -> Iterator[tuple[tuple[int, int], Iterator[os.DirEntry[str]]]]:
+    """Identity (device, inode) and entries of a folder, one at a time, as there may be millions.
+
+    Raises ``ImageSetError``, also while they are read.
+    """
     try:
         status = path.stat()
         with os.scandir(path) as entries:
-            return (status.st_dev, status.st_ino), list(entries)
+            yield (status.st_dev, status.st_ino), entries
     except OSError as error:
         raise ImageSetError(
             f"The folder {path} cannot be listed: {os.strerror(error.errno or 0)}. "
             "Give yourself read and search permission on it, or move it out of the image folder."
         ) from error
+
+
+def folder_names(path: Path) -> Iterator[str]:
+    """Names in a folder, in no order; raises ``ImageSetError``."""
+    with list_folder(path) as (_, entries):
+        yield from (entry.name for entry in entries)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from convscope.errors import ImageSetError
 from convscope.images.decode import PIXEL_LIMIT
 from convscope.images.entry import Entry, Listing, printable
-from convscope.images.files import list_folder, read_source
+from convscope.images.file import read_source
+from convscope.images.files import folder_names, local_file
 
 IMAGES_FILE = re.compile(r"(?P<part>[^.].*)-images[-.]idx3-ubyte(\.gz)?")
 UNSIGNED_BYTE = 8
@@ -35,7 +36,7 @@ def is_idx_file(path: Path) -> bool:
 
 def is_idx_folder(path: Path) -> bool:
     """Whether the path is a folder with at least one idx file of images directly in it."""
-    return path.is_dir() and bool(_image_files(path))
+    return path.is_dir() and any(map(IMAGES_FILE.fullmatch, folder_names(path)))
 
 
 def read_idx_folder(folder: Path) -> Listing:
@@ -69,7 +70,7 @@ def _given(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     """The uint8 array of an idx file with this many dimensions; raises ``ImageSetError`` otherwise."""
-    encoded = io.BytesIO(read_source(path))
+    encoded = io.BytesIO(read_source(local_file(path)))
     stream: BinaryIO | gzip.GzipFile = (
         gzip.GzipFile(fileobj=encoded) if encoded.getvalue().startswith(b"\x1f\x8b") else encoded
     )
@@ -134,9 +135,8 @@ def _classes(path: Path, highest: int) -> tuple[str, ...]:
 
 
 def _image_files(folder: Path) -> list[Path]:
-    _, entries = list_folder(folder)
     parts: dict[str, str] = {}
-    for name in sorted(entry.name for entry in entries):
-        if match := IMAGES_FILE.fullmatch(name):
-            parts.setdefault(match["part"], name)  # torchvision keeps the unpacked file beside the packed one
+    for match in map(IMAGES_FILE.fullmatch, sorted(filter(IMAGES_FILE.fullmatch, folder_names(folder)))):
+        if match:
+            parts.setdefault(match["part"], match.string)  # torchvision keeps the unpacked file beside the packed one
     return [folder / name for name in parts.values()]

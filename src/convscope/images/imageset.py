@@ -38,7 +38,7 @@ class ImageSet:
 
     @classmethod
     def open(cls, source: str | Path | object, *, background: Colour = GREY) -> ImageSet:
-        """The set behind a folder, list, idx file, Parquet file, image, or data set object.
+        """The set behind a folder, list, idx file, Parquet or WebDataset shards, image, address, or data set object.
 
         Raises ``ImageSetError`` if the source as a whole cannot be used.
         """

@@ -118,7 +118,7 @@ def _check_owner(folder: ResultFolder, plan: str, *, overwrite: bool) -> None:
     """A changed plan may replace its own result, as runs are kept; not that of another plan."""
     try:
         known = json.loads((folder.path / folder.facts).read_text("utf-8"))["plan"]["name"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return
     if known != plan and not overwrite:
         raise SettingError(

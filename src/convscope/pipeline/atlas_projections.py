@@ -45,6 +45,7 @@ def write_projections(
     images: ImageSet,
     tasks: Sequence[Task],
     way: Way,
+    raw: bool,
     device: str,
     report: Progress,
     executor: Executor = HERE,
@@ -67,7 +68,7 @@ def write_projections(
         done[name] = max(done[name], made)  # what a lost worker was at begins anew
         report(sum(done.values()), total)
 
-    work = ProjectParts(Carried(model), way, device)
+    work = ProjectParts(Carried(model), way, raw, device)
     with closing(executor.run(work, [parts[name] for name in missing], progress)) as results:
         for job, (pictures, projections) in results:
             name = missing[job]

@@ -9,6 +9,7 @@ from convscope.atlas.damage import Damage
 from convscope.atlas.digests import DIGESTS, forget, has_digests
 from convscope.atlas.manifest import JOURNAL, MANIFEST, Provenance
 from convscope.atlas.session import locked, stored_provenance
+from convscope.atlas.stored import RAW
 from convscope.atlas.strictjson import dumps
 from convscope.atlas.tables import file_of
 from convscope.atlas.writer import write_text
@@ -76,4 +77,4 @@ def _take_out(folder: Path, names: Sequence[str]) -> None:
 
 def _ask(provenance: Provenance, *, trust: bool) -> Ask:
     s = provenance.settings
-    return Ask(s.layers, s.top, s.per_image, s.per_class, s.method, s.unpool, s.units, trust)
+    return Ask(s.layers, s.top, s.per_image, s.per_class, s.method, s.unpool, s.units, trust, s.raw == RAW)

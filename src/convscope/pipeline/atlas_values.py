@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from convscope.atlas.projection import Projection
 from convscope.atlas.reader import Atlas, decode_picture
 from convscope.atlas.schema import PictureRow, TopRow
+from convscope.atlas.stored import RAW
 from convscope.engine.forward import prepare
 from convscope.engine.graphs import graph_of
 from convscope.engine.layers import Layer, find_layers
@@ -139,7 +141,12 @@ def _projections(
     kept = [(row, stored) for row in rows[:PROJECTED] if (stored := atlas.projection(row.layer, row.unit, row.rank))]
     way = Way(atlas.manifest.method, atlas.manifest.settings.unpool)
     winners = [Winner(row.image, layer, row.unit, row.rank, row.y, row.x) for row, _ in kept]
-    made = project_image(model, torch.from_numpy(view)[None], winners, way, device)
+    raw = atlas.manifest.settings.raw == RAW
+    # Packed as it was then: what is lost by that is no difference.
+    made = (
+        Projection.unpack(each.pack(raw=raw))
+        for each in project_image(model, torch.from_numpy(view)[None], winners, way, device)
+    )
     height, width = view.shape[:2]
     apart = [
         _apart(one.on_canvas(height, width), other.on_canvas(height, width))

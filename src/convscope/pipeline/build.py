@@ -21,6 +21,7 @@ from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import ImageRow
 from convscope.atlas.session import open_for_writing
 from convscope.atlas.store import open_tables, read_rows
+from convscope.atlas.stored import RAW
 from convscope.atlas.writer import table_path, write_manifest
 from convscope.engine.contents import digest_of_images
 from convscope.engine.executor import HERE, Executor
@@ -69,6 +70,8 @@ class Ask:
     units: int | None = None
     trust: bool = True
     """Whether the sanity scores of its pictures are measured."""
+    raw: bool = False
+    """Whether projections are kept as raw numbers instead of 8-bit pictures."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def build_atlas(
 
         write_scanned(folder, model, images, scanned)
         tasks = tasks_in(folder, chosen, ask.units)
-        write_projections(folder, model, images, tasks, way, device, partial(report, "project"), executor)
+        write_projections(folder, model, images, tasks, way, ask.raw, device, partial(report, "project"), executor)
         measure_pictures()
         write_manifest(folder, _manifest(folder, model, images, settings, covered, provenance))
         return _summary(_opened(folder))
@@ -201,7 +204,8 @@ def _settings(ask: Ask, layers: Sequence[Layer]) -> Settings:
     if ask.units is not None and ask.units < 0:
         raise SettingError(f"units is the number of units to project per layer, at least 0, not {ask.units}")
     addresses = tuple(layer.address for layer in layers)
-    return Settings(addresses, ask.top, ask.per_image, ask.per_class, ask.method, ask.unpool, ask.units, raw="float16")
+    raw = RAW if ask.raw else "none"
+    return Settings(addresses, ask.top, ask.per_image, ask.per_class, ask.method, ask.unpool, ask.units, raw)
 
 
 def _now() -> datetime:

@@ -30,6 +30,7 @@ from convscope.probes.evolution.record import Record
 from convscope.probes.evolution.result import FIRST, Evolution
 from convscope.probes.evolution.series import Look, check_same, look_of, subject_of
 from convscope.probes.evolution.study import Choice, Settings, Study, choose, study_of
+from convscope.strict import Reader, parsed_json
 
 INDEX = "recording.json"
 
@@ -187,13 +188,11 @@ class EvolutionRecorder:
 
     def _read(self) -> _Index | None:
         try:
-            read = json.loads((self.folder / INDEX).read_text(encoding="utf-8"))
-            look = Look(**{**read["look"], "nodes": tuple(read["look"]["nodes"])})
-            return _Index(look, tuple(Entry(**entry) for entry in read["entries"]))
+            text = (self.folder / INDEX).read_bytes()
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SettingError(f"{self.folder / INDEX} is damaged ({error}); choose another folder") from error
+        where = str(self.folder / INDEX)
+        return Reader(_damaged).decode(_Index, parsed_json(text, where, _damaged), where)
 
     def _write(self, index: _Index) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -207,6 +206,10 @@ class EvolutionRecorder:
             "images": {"name": self.images.name, "digest": self.images.digest, "count": len(self.images)},
             "settings": {"layers": list(layers), **self.settings.asked},
         }
+
+
+def _damaged(message: str) -> SettingError:
+    return SettingError(f"{message}; choose another folder")
 
 
 @contextmanager

@@ -47,6 +47,7 @@ class ProjectParts:
 
     carried: Carried
     way: Way
+    raw: bool
     device: str
 
     def prepare(self, cores: int) -> Callable[[PartTasks], Steps[Rows]]:  # noqa: ARG002
@@ -61,7 +62,7 @@ class ProjectParts:
             view = _view(model, part.images, place)
             pictures += [encode_picture(task.image, view)] if task.picture else []
             found = project_image(model, torch.from_numpy(view)[None], task.winners, self.way, self.device)
-            packed += [projection.pack() for projection in found]
+            packed += [projection.pack(raw=self.raw) for projection in found]
             yield len(packed)
         packed.sort(key=lambda row: (row.layer, row.unit, row.rank))
         return pictures, packed

@@ -48,7 +48,7 @@ class ResultFolder:
         check_place(self.path, self.facts)
         try:
             written = json.loads((self.path / self.facts).read_text(encoding="utf-8"))["key"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
             return False
         if written != self.key and not overwrite:
             raise SettingError(

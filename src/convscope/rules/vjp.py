@@ -27,9 +27,14 @@ class Tape:
     @cached_property
     def _recorded(self) -> tuple[dict[str, Tensor], Tensor]:
         """The op run once more with its own piece of autograd graph; kept, since many units share it."""
-        leaves = {name: self.values[name].detach().requires_grad_() for name in self.live}
+        leaves = {name: self._leaf(name) for name in self.live}
         with torch.inference_mode(False), torch.enable_grad():
             return leaves, evaluate(self.node, {**self.values, **leaves})
+
+    def _leaf(self, name: str) -> Tensor:
+        value: Tensor = self.values[name].detach()
+        value = value.contiguous() if self.node.op in _CONTIGUOUS else value
+        return value.requires_grad_()
 
     def transpose(self, signal: Tensor) -> dict[str, Tensor]:
         """The op's own vector-Jacobian product.
@@ -81,6 +86,9 @@ def _batch_norm(tape: Tape, signal: Tensor) -> dict[str, Tensor] | None:
     scale = batch_norm_scale(tape.node, tape.values) if tape.live == (name,) else None
     return None if scale is None else {name: signal * scale.view(-1, *[1] * (signal.dim() - 3))}
 
+
+_CONTIGUOUS = frozenset({"group_norm"})
+"""Ops that torch 2.9 cannot derive for many signals at once where channels lie side by side."""
 
 _DIRECT = {"conv2d": _convolution, "batch_norm": _batch_norm}
 """Ops whose vector-Jacobian product is written out, because these are where the time goes; None: not this form."""

@@ -17,7 +17,7 @@ from convscope.errors import SettingError
 from convscope.images import ImageSet
 from convscope.models import load_model
 from convscope.probes.evaluation.evaluate import Crops, evaluate
-from convscope.strict import Reader
+from convscope.strict import Reader, parsed_json
 from convscope.train.callbacks.records import EPOCHS
 from convscope.train.recipe import Recipe
 from convscope.train.size import size_of
@@ -105,11 +105,10 @@ def read_trained(run: Path) -> Trained | None:
     """The result of a finished run, None if it is not finished; raises SettingError for a damaged file."""
     path = run / RESULT
     try:
-        described = json.loads(path.read_text("utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise SettingError(f"{path} is not JSON ({error}); remove it, and the run is evaluated again") from error
+    described = parsed_json(text, str(path), lambda said: SettingError(f"{said}; remove it, to evaluate the run again"))
     return replace(Reader(SettingError).decode(Trained, described, str(path)), run=str(run))  # it may have been moved
 
 

@@ -153,7 +153,7 @@ def begin(run: Path, recipe: Recipe, splits: Splits, seed: int) -> str:
             described = {"key": key, "validation_from": splits.origin, **asked, "excluded": list(splits.excluded)}
             with replacing(path) as temporary:
                 temporary.write_text(json.dumps(described, indent=1) + "\n", "utf-8")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise SettingError(f"{run} cannot be used as the folder of a run: {error}") from error
     if known not in (None, key):
         raise SettingError(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from convscope.atomic import replacing
 from convscope.errors import WeightsError
-from convscope.strict import Reader
+from convscope.strict import Reader, parsed_json
 from convscope.zoo.architecture import Architecture, build
 from convscope.zoo.centre import Centre
 
@@ -74,10 +74,7 @@ def describe(path: Path) -> Snapshot:
             f"{path} holds weights without a description of their network. Name the architecture as the model, and "
             "give this file as its weights"
         )
-    try:
-        described = json.loads(header)
-    except ValueError as error:
-        raise WeightsError(f"{path}: its description is not JSON ({error})") from error
+    described = parsed_json(header, f"{path}: its description", WeightsError)
     return Reader(WeightsError).decode(Snapshot, described, f"{path.name}: {HEADER}")
 
 

@@ -13,7 +13,8 @@ from convscope.errors import ImageSetError, SettingError
 from convscope.images import ImageSet
 from convscope.images.entry import Entry, printable
 from convscope.images.exclusion import Excluded, remaining
-from convscope.images.files import read_file, read_source
+from convscope.images.file import read_source
+from convscope.images.files import local_file, read_file
 from convscope.images.imageset import GREY
 from convscope.probes.transfer.metrics import Marks
 from convscope.probes.transfer.protocol import Protocol
@@ -180,7 +181,7 @@ def _voc_marks(path: Path, expected: Sequence[str]) -> dict[str, int]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line for line in read_source(path).decode("ascii").splitlines() if line.strip()]
+        return [line for line in read_source(local_file(path)).decode("ascii").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise ImageSetError(f"{path} is not plain text (byte {error.start})") from error
 

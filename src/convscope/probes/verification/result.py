@@ -17,12 +17,13 @@ CHECKS: Mapping[str, tuple[str, float]] = {
     "occlusion": ("answers for an occluder on windows are those of the network on whole occluded images", 1e-3),
     "activation": ("the activations that the atlas keeps are those of the model", 1e-3),
     "peak": ("the peaks that the atlas keeps are those of the model", 1e-3),
-    "projection": ("the projections that the atlas keeps are those made now", 2e-3),
+    "projection": ("the projections that the atlas keeps are those made and packed now", 5e-2),
     "picture": ("the pictures that the atlas keeps are those made now", 1e-2),
 }
 """What is compared, and the largest difference that passes, in parts of the largest value of the reference.
 
-Rounding of float32 adds up over the ops on the way. A wrong rule, border or switch gives differences near 1.
+Rounding of float32 adds up over the ops on the way, and a packed projection has 256 levels, of which one more or less
+is already 0.02 near the peak. A wrong rule, border or switch gives differences near 1.
 """
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from convscope.errors import SettingError
 from convscope.images import ImageSet
 from convscope.models import load_model
-from convscope.strict import Reader
+from convscope.strict import Reader, parsed_json
 from convscope.train.ablation.curves import CURVES
 from convscope.train.ablation.measures import MEASURES, Seen
 from convscope.train.ablation.sample import spread_over
@@ -36,11 +36,10 @@ def read_measured(run: Path, images: int) -> Measured:
     """What has been measured on so many images; nothing of another number counts. Raises SettingError."""
     path = run / MEASURED
     try:
-        described = json.loads(path.read_text("utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         return Measured(images)
-    except ValueError as error:
-        raise SettingError(f"{path} is not JSON ({error}); remove it, and its numbers are measured again") from error
+    described = parsed_json(text, str(path), lambda said: SettingError(f"{said}; remove it, to measure again"))
     found = Reader(SettingError).decode(Measured, described, str(path))
     return found if found.images == images else Measured(images)
 

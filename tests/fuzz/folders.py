@@ -1,0 +1,97 @@
+"""Folders that convscope wrote, of which one file is changed: they may have been sent by somebody, or been damaged."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from convscope.atlas.reader import Atlas
+from convscope.web.opening import open_place
+from tests.atlas.make import make_atlas
+from tests.fuzz.reader import Reader
+from tests.web.make_evolution import made_up, write_shown
+from tests.web.test_results import write_ablation, write_experiment, write_run
+
+
+def atlas(path: Path) -> None:
+    """Everything that an atlas can be asked, as pages and scripts do."""
+    found = Atlas.open(path)
+    for layer in found.layers()[:3]:
+        for unit in found.units(layer.layer)[:3]:
+            found.top(layer.layer, unit.unit)
+            found.projections(layer.layer, unit.unit)
+            found.top_by_class(layer.layer, unit.unit)
+        found.trust(layer.layer)
+        found.peaks(layer.layer)
+        found.spectrum(layer.layer)
+        found.top_of_layer(layer.layer)
+    for image in found.images()[:3]:
+        found.top_of_image(image.image)
+    for number in found.pictured()[:3]:
+        found.picture(number)
+    found.skipped()
+    found.query("select count(*) from units")
+
+
+def pages(path: Path) -> None:
+    """All pages of a folder."""
+    place = open_place(path)
+    for name in list(place.names())[:60]:
+        place.answer(name)
+
+
+FOLDERS: dict[str, tuple[Callable[[Path], object], Callable[[Path], None]]] = {
+    "atlas": (lambda at: make_atlas(at, images=6, size=16, top=2, spectra=True), atlas),
+    "evolution": (lambda at: write_shown(at, made_up((("conv1", 3, 3), ("conv2", 2, 0)), side=4)), pages),
+    "run": (write_run, pages),
+    "ablation": (write_ablation, pages),
+    "occlusion": (lambda at: write_experiment(at, "occlusion.json"), pages),
+    "invariance": (lambda at: write_experiment(at, "invariance.json"), pages),
+    "correspondence": (lambda at: write_experiment(at, "correspondence.json"), pages),
+}
+"""How a small folder of each kind is written and read."""
+
+
+@cache
+def made(kind: str) -> Path:
+    """A folder of this kind, written once for the process."""
+    path = Path(tempfile.mkdtemp(prefix="fuzz-")) / kind
+    FOLDERS[kind][0](path)
+    return path
+
+
+def folder_readers() -> dict[str, Reader]:
+    """A reader for each file of each kind of folder."""
+    return {f"{kind}/{name}": _of_folder(kind, name) for kind, names in FILES.items() for name in names}
+
+
+FILES = {
+    "atlas": ["manifest.json", "images.parquet", "layers.parquet", "units.parquet", "top.parquet", "trust.parquet",
+              "peaks.parquet", "spectra.parquet", "projections", "pictures"],
+    "evolution": ["evolution.json", "evolution.parquet", "curves.csv", "projections.npz"],
+    "run": ["run.json", "result.json", "epochs.csv", "steps.csv"],
+    "ablation": ["ablation.json", "runs.csv", "summary.csv"],
+    "occlusion": ["occlusion.json"],
+    "invariance": ["invariance.json"],
+    "correspondence": ["correspondence.json"],
+}  # fmt: skip
+"""The files of a folder that are parsed; a folder of partitions stands for its first."""
+
+
+def _of_folder(kind: str, name: str) -> Reader:
+    def file() -> Path:
+        path = made(kind) / name
+        return min(path.iterdir()) if path.is_dir() else path
+
+    def reading(content: bytes, folder: Path) -> None:
+        path = file()
+        before = path.read_bytes()
+        try:
+            path.write_bytes(content)
+            FOLDERS[kind][1](made(kind))
+        finally:
+            path.write_bytes(before)
+
+    return Reader(lambda: [file().read_bytes()], reading)
