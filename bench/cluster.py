@@ -183,15 +183,15 @@ def processor_seconds(work: PartScan, images: ImageSet, executor: Executor) -> t
     return median(seconds[1:]) / PART, beside / len(images)
 
 
-def on_paper(compute: float, read: float, part: float, price: float) -> None:
-    """Costs of large sets from seconds and bytes per image, bytes per part and a price per core and hour."""
+def on_paper(compute: float, read: float, part: float, sample: float, price: float) -> None:
+    """Costs of large sets: seconds and bytes per image, bytes per part and of the sample, a price per core and hour."""
     print("\n| images | parts | core-hours | price | read | merged at the driver | 64 cores | 1,000 cores |")
     print("|---|---|---|---|---|---|---|---|")
     for count in (1_300_000, 1_000_000_000):
         parts, hours = len(scanning._partition(count)), compute * count / 3600
         print(
             f"| {count:,} | {parts:,} | {hours:,.0f} | {hours * price:,.0f} | {read * count / 1e12:,.2f} TB | "
-            f"{part * parts / 1e9:,.2f} GB | {hours / 64:,.1f} h | {hours / min(1000, parts):,.1f} h |"
+            f"{(part * parts + sample) / 1e9:,.2f} GB | {hours / 64:,.1f} h | {hours / min(1000, parts):,.1f} h |"
         )
 
 
@@ -209,7 +209,7 @@ def main() -> None:
         folder = options.images or photographs(Path(place), options.count)
         images = ImageSet.open(folder)
         images = images.head(min(options.count, len(images)) // PART * PART)
-        compare(options, images)
+        compare(options, images, folder)
 
 
 def start(workers: int) -> None:
@@ -218,7 +218,7 @@ def start(workers: int) -> None:
         pass
 
 
-def compare(options: Any, images: ImageSet) -> None:
+def compare(options: Any, images: ImageSet, folder: Path) -> None:
     """All contenders on these images."""
     model = load_model(f"torchvision:{options.net}@none")
     paper = (scanning._PART_AT_LEAST, scanning._PARTS_AT_MOST)
@@ -247,7 +247,7 @@ def compare(options: Any, images: ImageSet) -> None:
     forward = prepare(graph, [layer.node for layer in layers])
     work = PartScan(forward, layers, model.preprocessing, QUESTION, images.classes, len(images), BATCH, 1)
     if options.data:
-        files = [Path(entry.load.args[0]) for entry in images.entries]  # type: ignore[attr-defined]
+        files = [folder / name for name in images.names]
         contenders["Ray Data, 2 actors"] = lambda: ray_data(work, files)
     with highest() as memory:
         timings = alternate(contenders, options.rounds, warmup=0)
@@ -288,7 +288,7 @@ def costs(images: ImageSet, work: PartScan, found: Scan, compute: float, memory:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "part.npz"
         save_part(path, range(len(images)), Part(tuple(found.tallies.values()), found.outcomes))
-        part = path.stat().st_size
+        part = path.stat().st_size - sum(each.sampled.joined()[1].nbytes for each in found.tallies.values())
     job = len(pickle.dumps(cut(images, range(PART), witnessed=True))) / PART
     units = sum(layer.units for layer in found.layers)
     print(
@@ -297,7 +297,7 @@ def costs(images: ImageSet, work: PartScan, found: Scan, compute: float, memory:
         f"memory: {memory['worker'] / 1e6:.0f} MB for a worker, {memory['driver'] / 1e6:.0f} MB for the driver "
         "(it ran the scans in one process too)"
     )
-    on_paper(compute, read, part, price)
+    on_paper(compute, read, part, 4 * units * QUESTION.sample, price)
 
 
 if __name__ == "__main__":

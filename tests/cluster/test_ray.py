@@ -93,12 +93,12 @@ def test_a_job_that_ends_every_worker_is_given_up(pair: RayExecutor, tmp_path: P
     assert work.attempts(2) == LOSSES
 
 
-def test_nan_is_the_same_error_as_at_home(pair: RayExecutor) -> None:
+def test_nan_is_the_same_error_as_at_home(cluster: Any) -> None:
     net = exact_net()
     net.get_parameter("3.weight").data[2, 1, 0, 0] = torch.nan
     broken = load_model(net, preprocessing=feeding())
     with pytest.raises(NumberError, match=r"^layer '4' gives NaN.* for 7 of 7 images, first '\d+'\. "):
-        scan(broken, images(Watched, Path()), executor=pair)
+        scan(broken, images(Watched, Path()), executor=RayExecutor(cluster.address, workers=1))
 
 
 def test_one_worker_gives_the_same_bits(cluster: Any, model: Model, reference: Scan, tmp_path: Path) -> None:
@@ -170,7 +170,19 @@ def net():
 def start(place: Path, address: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "convscope", "atlas", "python:small_net:net", "images", "-o", "atlas"]
     return subprocess.Popen(
-        [*command, "--batch-size", "5", "--units", "4", "--no-pages", "--ray", address],
+        [
+            *command,
+            "--batch-size",
+            "5",
+            "--units",
+            "4",
+            "--no-pages",
+            "--no-trust",
+            "--ray",
+            address,
+            "--ray-workers",
+            "1",
+        ],
         cwd=place,
         env=os.environ | {"PYTHONPATH": f"{SOURCE}{os.pathsep}{ROOT}"},
         text=True,
@@ -214,7 +226,7 @@ def test_a_driver_that_is_killed_or_stopped_goes_on_and_ends_with_the_same_files
 
     for name in ("_PART_AT_LEAST", "_PARTS_AT_MOST"):
         monkeypatch.setattr(scanning, name, getattr(scanning, name))  # the factory changes them; put them back
-    small, source, ask = load_model("python:small_net:net"), ImageSet.open("images"), Ask(units=4)
+    small, source, ask = load_model("python:small_net:net"), ImageSet.open("images"), Ask(units=4, trust=False)
     executor = RayExecutor(cluster.address, workers=2)
     assert build_atlas(small, source, "atlas", ask, batch_size=5, executor=executor).skipped == 1
     build_atlas(small, source, "unbroken", ask, batch_size=5)

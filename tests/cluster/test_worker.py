@@ -9,9 +9,11 @@ import pytest
 import ray
 
 from convscope import errors
+from convscope.cli.options import executor_of
 from convscope.cluster.executor import RayExecutor
 from convscope.cluster.session import connected
 from convscope.cluster.worker import Done, Failed, Worker, versions
+from convscope.engine.executor import HERE
 from convscope.errors import ClusterError, MissingExtraError, NumberError, SettingError
 from tests.cluster.work import Doubling
 from tests.structure.test_errors import error_classes
@@ -76,3 +78,13 @@ def test_addresses_where_nothing_is(
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(SettingError, match="workers and cores must be at least 1"):
         RayExecutor("local", **wrong)
+
+
+def test_what_ray_prints_does_not_mix_with_results(capsys: pytest.CaptureFixture[str]) -> None:
+    with executor_of("auto", 2, 3) as executor:
+        print("a worker died")
+    with executor_of(None, None, 1) as here:
+        print("a result")
+    assert executor == RayExecutor("auto", 2, 3)
+    assert here is HERE
+    assert capsys.readouterr() == ("a result\n", "a worker died\n")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given, settings
@@ -27,7 +32,7 @@ from convscope.models import Model, load_model
 from tests.engine.elsewhere import Elsewhere, copied
 from tests.engine.make import Data, exact_net, feeding, float_net, image_set, pictures
 from tests.engine.test_scan import LABELS, NAMES, same
-from tests.images.make import encoded
+from tests.images.make import encoded, noise
 
 COUNT = 40
 QUESTION = Question(top=5, per_class=3, sample=17)
@@ -96,12 +101,43 @@ def test_a_scan_elsewhere_has_the_same_bits(
     assert same(scan(model, images, question=QUESTION, batch_size=3, journal=journal), reference)
 
 
-def test_what_a_scan_sends_is_bounded_by_its_part(model: Model, folder: Path) -> None:
-    images = ImageSet.open(folder)
-    (before, (_, part)) = images, (0, cut(images, range(5, 9), witnessed=True))
+def as_tar(folder: Path) -> Path:
+    with tarfile.open(folder.parent / "shard.tar", "w") as shard:
+        for path in sorted(folder.iterdir()):
+            shard.add(path, path.name)
+    return folder.parent / "shard.tar"
+
+
+def as_parquet(folder: Path) -> Path:
+    rows = {"image": [path.read_bytes() for path in sorted(folder.iterdir())]}
+    pq.write_table(pa.table(rows), folder.parent / "rows.parquet")
+    return folder.parent / "rows.parquet"
+
+
+def as_list(folder: Path) -> Path:
+    (folder.parent / "list.txt").write_text("\n".join(map(str, sorted(folder.iterdir()))))
+    return folder.parent / "list.txt"
+
+
+@pytest.mark.parametrize("source", [Path, as_tar, as_parquet, as_list])
+def test_images_of_any_kind_arrive_and_only_those_of_the_part(folder: Path, source: Callable[[Path], Path]) -> None:
+    images = ImageSet.open(source(folder))
+    part = cut(images, range(5, 9), witnessed=True)
     arrived = copied(part)
-    assert arrived.images.names == before.names[5:9]
-    assert [arrived.images.content(i)[0] for i in range(4)] == [before.content(5 + i)[0] for i in range(4)]
+    arrived.check()
+    assert list(arrived.numbers) == [5, 6, 7, 8]
+    assert arrived.images.names == images.names[5:9]
+    assert [arrived.images.content(i)[0] for i in range(4)] == [images.content(5 + i)[0] for i in range(4)]
+    assert len(pickle.dumps(part)) < 5_000
+
+
+def test_of_an_array_of_images_only_those_of_the_part_are_sent(tmp_path: Path) -> None:
+    header = bytes([0, 0, 8, 3]) + np.array([500, 28, 28], ">u4").tobytes()
+    (tmp_path / "t-images-idx3-ubyte").write_bytes(header + noise(500, 28, 28).tobytes())
+    images = ImageSet.open(tmp_path / "t-images-idx3-ubyte")
+    sent = pickle.dumps(cut(images, range(100, 110)))
+    assert len(sent) < 10 * 28 * 28 + 5_000
+    assert (pickle.loads(sent).images.read(3) == images.read(103)).all()
 
 
 def test_the_digest_of_a_set_is_the_same_wherever_it_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

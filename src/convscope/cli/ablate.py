@@ -109,8 +109,8 @@ def ablate(
     if dry_run:
         _list(ask, crew, runs or output / "runs", as_json)
         return
-    with progress(quiet=as_json or not err.is_terminal) as report:
-        executor = executor_of(ray, ray_workers, ray_cores)
+    where = executor_of(ray, ray_workers, ray_cores)
+    with progress(quiet=as_json or not err.is_terminal) as report, where as executor:
         found = run(ask, Place(output, runs), crew, overwrite=overwrite, report=report, executor=executor)
     _say(found, output, as_json)
 

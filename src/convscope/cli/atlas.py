@@ -99,7 +99,8 @@ def atlas(
     source = source if limit is None else source.head(limit)
     loaded = load(model, weights, device)
     ask = Ask(split(layers), top, per_image, per_class, method, unpool, units, trust, raw)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    where = executor_of(ray, ray_workers, ray_cores)
+    with progress(quiet=as_json or not err.is_terminal) as report, where as executor:
         summary = build_atlas(
             loaded,
             source,
@@ -110,7 +111,7 @@ def atlas(
             device=device,
             overwrite=overwrite,
             report=report,
-            executor=executor_of(ray, ray_workers, ray_cores),
+            executor=executor,
         )
         index = _draw(summary.path, report) if pages else None
     _say(summary, index, as_json)

@@ -120,7 +120,8 @@ def occlude(
     source = ImageSet.open(image)
     opened = None if atlas is None else Atlas.open(atlas)
     loaded = load(model, weights, device)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    where = executor_of(ray, ray_workers, ray_cores)
+    with progress(quiet=as_json or not err.is_terminal) as report, where as executor:
         summary = occlude_images(
             loaded,
             source,
@@ -130,7 +131,7 @@ def occlude(
             device=device,
             overwrite=overwrite,
             report=report,
-            executor=executor_of(ray, ray_workers, ray_cores),
+            executor=executor,
         )
     _say(summary, as_json)
 

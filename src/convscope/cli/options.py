@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -147,15 +150,21 @@ def load(spec: str, weights: Path | None, device: str = "cpu") -> Model:
     return load_model(spec, weights=weights)
 
 
-def executor_of(ray: str | None, workers: int | None, cores: int) -> Executor:
-    """Where the work is done: in this process, unless a Ray cluster is named."""
+@contextmanager
+def executor_of(ray: str | None, workers: int | None, cores: int) -> Iterator[Executor]:
+    """Where the work is done: in this process, unless a Ray cluster is named.
+
+    Ray tells of lost workers on standard output, which is for results: meanwhile it goes to standard error.
+    """
     from convscope.engine.executor import HERE
 
     if ray is None:
-        return HERE
+        yield HERE
+        return
     from convscope.cluster.executor import RayExecutor
 
-    return RayExecutor(ray, workers, cores)
+    with redirect_stdout(sys.stderr):
+        yield RayExecutor(ray, workers, cores)
 
 
 def listed(exclude: Path | None) -> tuple[Excluded, ...]:

@@ -14,6 +14,8 @@ from queue import Queue
 from threading import Event
 from typing import Protocol, TypeVar
 
+from convscope.errors import SettingError
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 JobIn = TypeVar("JobIn", contravariant=True)
@@ -96,3 +98,9 @@ HERE = Here()
 
 def quiet(number: int, done: int) -> None:
     """A report that nobody reads."""
+
+
+def check_device(executor: Executor, device: str) -> None:
+    """Raise SettingError for a device that the executor's workers do not have."""
+    if not executor.here and device != "cpu":
+        raise SettingError(f"workers of a cluster compute on their CPUs, and the device is {device!r}; leave it out")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
 
-from convscope.engine.executor import HERE, Executor
+from convscope.engine.executor import HERE, Executor, check_device
 from convscope.engine.forward import prepare
 from convscope.engine.graphs import graph_of
 from convscope.engine.journal import load_part, save_part
@@ -74,7 +74,9 @@ def scan(
     """
     if batch_size < 1 or (workers is not None and workers < 1):
         raise SettingError(f"batch_size and workers must be at least 1, not {batch_size} and {workers}")
-    _check_fits(executor, device, watch)
+    check_device(executor, device)
+    if watch is not None and not executor.here:
+        raise SettingError("maps can be watched in this process only; leave the executor out")
     graph = graph_of(model, device)
     chosen = find_layers(graph, layers)
     forward = prepare(graph, [layer.node for layer in chosen], device)
@@ -85,13 +87,6 @@ def scan(
     _check_some_read(whole.outcomes, images)
     tallies = {layer.address: tally for layer, tally in zip(chosen, whole.tallies, strict=True)}
     return Scan(chosen, tallies, whole.outcomes, images.classes)
-
-
-def _check_fits(executor: Executor, device: str, watch: Watcher | None) -> None:
-    if not executor.here and watch is not None:
-        raise SettingError("maps can be watched in this process only; leave the executor out")
-    if not executor.here and device != "cpu":
-        raise SettingError(f"workers of a cluster compute on their CPUs, and the device is {device!r}; leave it out")
 
 
 def _partition(count: int) -> list[range]:

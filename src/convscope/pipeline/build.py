@@ -24,7 +24,7 @@ from convscope.atlas.store import open_tables, read_rows
 from convscope.atlas.stored import RAW
 from convscope.atlas.writer import table_path, write_manifest
 from convscope.engine.contents import digest_of_images
-from convscope.engine.executor import HERE, Executor
+from convscope.engine.executor import HERE, Executor, check_device
 from convscope.engine.graphs import digest_of, graph_of
 from convscope.engine.layers import Layer, find_layers
 from convscope.engine.project import Way
@@ -108,6 +108,7 @@ def build_atlas(
     a finished atlas lacks are added to it. The ``executor`` reads, scans and projects; every file is written here.
     """
     ask = ask or Ask()
+    check_device(executor, device)
     graph = graph_of(model, device)
     chosen = find_layers(graph, ask.layers)
     covered = coverage(graph, [layer.node for layer in chosen], ask.method)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from convscope.atlas.reader import Atlas
-from convscope.engine.executor import HERE, Executor
+from convscope.engine.executor import HERE, Executor, check_device
 from convscope.engine.graphs import Carried, graph_of
-from convscope.errors import ImageError, ImageSetError, SettingError
+from convscope.errors import ImageError, ImageSetError
 from convscope.images import ImageSet
 from convscope.images.stretch import cut
 from convscope.models import Model
@@ -58,8 +58,7 @@ def occlude_images(
     here. Raises AtlasMismatchError for an atlas of another model, SettingError for a folder that holds another run, and
     ImageSetError if no image can be used.
     """
-    if not executor.here and device != "cpu":
-        raise SettingError(f"workers of a cluster compute on their CPUs, and the device is {device!r}; leave it out")
+    check_device(executor, device)
     grid = make_grid((model.preprocessing.height, model.preprocessing.width), ask.patch, ask.stride)
     chosen = [layer.address for layer in chosen_layers(graph_of(model, device), ask.layers)]
     ask = replace(ask, layers=tuple(chosen))
