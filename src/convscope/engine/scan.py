@@ -153,7 +153,12 @@ def _scan_part(job: _Job, part: range, report: Report) -> Part:
     for batch in batches(job.images, part, job.model.preprocessing, job.batch_size, job.workers):
         outcomes += batch.outcomes
         if len(batch.index):
-            _count(job, batch, labels[batch.index - part.start], tallies)
+            try:
+                _count(job, batch, labels[batch.index - part.start], tallies)
+            except RuntimeError as error:  # torch's: no memory, an op that a device has not
+                first, last = (job.images.names[outcome.image] for outcome in (batch.outcomes[0], batch.outcomes[-1]))
+                error.add_note(f"This happened in the scan of the images {first!r} to {last!r}.")
+                raise
         report(part.start + len(outcomes), len(job.images))
     return Part(tuple(tallies[layer.node] for layer in job.layers), tuple(outcomes))
 

@@ -26,7 +26,7 @@ from convscope.engine.loading import View, read_view
 from convscope.engine.project import Way, project_units
 from convscope.engine.scan import Question, Scan, scan
 from convscope.engine.trace import trace
-from convscope.errors import ImageSetError, SettingError
+from convscope.errors import ImageSetError, SettingError, about
 from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.pipeline.atlas_spectra import add_spectra, has_spectra
@@ -247,8 +247,9 @@ def _write_part(
     for task in part:
         view = _view(model, images, task.image)
         pictures += [encode_picture(task.image, view)] if task.picture else []
-        found = project_image(model, torch.from_numpy(view)[None], task.winners, way, device)
-        packed += [projection.pack() for projection in found]
+        with about(f"image {images.names[task.image]!r}"):
+            found = project_image(model, torch.from_numpy(view)[None], task.winners, way, device)
+            packed += [projection.pack() for projection in found]
         progress(len(packed))
     packed.sort(key=lambda row: (row.layer, row.unit, row.rank))
     if packed:

@@ -16,7 +16,7 @@ from convscope.atlas.reader import Atlas
 from convscope.atlas.tiles import crop, unit_tiles
 from convscope.display import Picture, fit, to_png, to_rgb
 from convscope.engine.graphs import graph_of
-from convscope.errors import ImageError, ImageSetError
+from convscope.errors import ImageError, ImageSetError, about
 from convscope.figures.occlusion import TILE, Examples, figure_png
 from convscope.images import ImageSet
 from convscope.models import Model
@@ -87,7 +87,8 @@ def occlude_images(
         folder = Path(output) if len(images) == 1 else Path(output) / _folder_name(index, name)
         job = _Job(model, images, index, ask, grid, atlas, device)
         try:
-            _write_image(job, folder, overwrite, _part(report, index, places, len(images)))
+            with about(f"image {name!r}"):
+                _write_image(job, folder, overwrite, _part(report, index, places, len(images)))
             folders.append(folder)
         except ImageError as error:
             skipped.append((name, str(error)))
