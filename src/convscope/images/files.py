@@ -43,9 +43,12 @@ def read_span(path: Path, start: int, length: int | None) -> bytes:
         require_regular(path.stat(), most)
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
-            require_regular(os.fstat(descriptor), most)
+            status = os.fstat(descriptor)
+            require_regular(status, most)
             file.seek(start)
-            return file.read(length)
+            # Not more than it says to have: what the kernel shows as files of 0 bytes can go on for ever.
+            left = max(0, status.st_size - start)
+            return file.read(left if length is None else min(left, length))
     except OSError as error:
         raise ImageError(REASONS.get(error.errno, "the file cannot be read")) from error
     except ValueError as error:
