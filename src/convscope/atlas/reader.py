@@ -38,6 +38,7 @@ from convscope.atlas.tables import row_type_of
 from convscope.atlas.tiles import crop
 from convscope.display import Picture, blank, fit
 from convscope.errors import AddressError, AtlasError, AtlasFormatError
+from convscope.images.quiet import quiet_pillow
 from convscope.units import UnitAddress
 
 __all__ = ["Atlas", "Projection", "UnitView", "decode_picture"]
@@ -311,11 +312,13 @@ def decode_picture(row: PictureRow) -> NDArray[np.uint8]:
     if row.format not in ("jpeg", "png"):
         raise AtlasFormatError(f"pictures, image {row.image}, column format: {row.format!r} is neither jpeg nor png.")
     try:
-        with Image.open(io.BytesIO(row.encoded), formats=[row.format.upper()]) as picture:
+        with quiet_pillow(), Image.open(io.BytesIO(row.encoded), formats=[row.format.upper()]) as picture:
             # The size is in the header: a bomb is refused before it is unpacked.
             if picture.size != (row.width, row.height):
                 raise AtlasFormatError(f"{where}: is {picture.size}, but the row says {(row.width, row.height)}.")
             pixels = np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise AtlasFormatError(f"{where}: is not a {row.format} picture ({error}).") from error
+    except AtlasFormatError:
+        raise
+    except Exception as error:  # damaged bytes make decoders raise almost anything
+        raise AtlasFormatError(f"{where}: is not a {row.format} picture ({type(error).__name__}).") from error
     return pixels.reshape(row.height, row.width, -1)

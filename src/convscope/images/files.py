@@ -16,6 +16,7 @@ FILE_LIMIT = 1 << 30
 """Bytes; a larger image file is refused instead of being read into memory."""
 
 NOT_A_FILE = "a pipe, socket or device, not a file"
+NULL = "the path holds a null character"
 
 REASONS: dict[int | None, str] = {
     errno.ENOENT: "no such file",
@@ -52,7 +53,7 @@ def read_span(path: Path, start: int, length: int | None) -> bytes:
     except OSError as error:
         raise ImageError(REASONS.get(error.errno, "the file cannot be read")) from error
     except ValueError as error:
-        raise ImageError("the path holds a null character") from error
+        raise ImageError(NULL) from error
 
 
 def require_regular(status: os.stat_result, most: int | None = FILE_LIMIT) -> None:
@@ -108,6 +109,8 @@ class LocalFile:
             status = self._whole().stat()
         except OSError as error:
             raise ImageError(REASONS.get(error.errno, "the file cannot be read")) from error
+        except ValueError as error:
+            raise ImageError(NULL) from error
         require_regular(status, None)
         return status.st_size, str(status.st_mtime_ns)
 
