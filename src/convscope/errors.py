@@ -25,6 +25,9 @@ ConvscopeError
 A message says what was met, what was expected and what to do next.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ConvscopeError(Exception):
     """Root of all errors that convscope raises on purpose."""
@@ -114,3 +117,15 @@ class MissingExtraError(ConvscopeError):
             f"{purpose} needs the package {package!r}, which is not installed. "
             f"Install it with: pip install 'convscope[{extra}]'"
         )
+
+
+@contextmanager
+def about(what: str) -> Iterator[None]:
+    """Errors from inside say what they are about, such as ``image 'a.png'``: a NumberError first, others in a note."""
+    try:
+        yield
+    except NumberError as error:
+        raise NumberError(f"{what}: {error}") from error
+    except Exception as error:
+        error.add_note(f"This happened while convscope was at {what}.")
+        raise

@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from tests.fuzz.folders import made
 from tests.fuzz.reader import run
 from tests.fuzz.readers import READERS
 
@@ -48,6 +52,34 @@ FOUND: dict[str, list[tuple[str, bytes]]] = {
     "facts of a result": [("read", DEEP)],
 }
 """By reader: how the reading ends now, and the file."""
+
+
+def not_utf8(name: str, column: str) -> bytes:
+    """A table of an atlas with other bytes where text should be, as nothing but a damaged file has."""
+    table = pq.read_table(made("atlas") / name)
+    raw = pa.array([b"\xff"] * len(table), pa.binary())
+    text = pa.Array.from_buffers(pa.string(), len(table), raw.buffers())
+    buffer = io.BytesIO()
+    pq.write_table(table.set_column(table.column_names.index(column), table.schema.field(column), text), buffer)
+    return buffer.getvalue()
+
+
+CHANGED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "atlas/images.parquet": ("refused", lambda content: not_utf8("images.parquet", "name")),
+    "atlas/layers.parquet": ("refused", lambda content: content.replace(b"layer", b"lay\x80r")),
+    "atlas/pictures": ("refused", lambda content: content.replace(b"IHDR", b"IHDX").replace(b"\x89PNG", b"\x89PN6")),
+    "evolution/evolution.json": ("read", lambda content: content.replace(b"weights are", b"\\ud800")),
+    "run/run.json": ("read", lambda content: content.replace(b"a note", b"\\udfff")),
+}
+"""The same, where the file is too long to be written here: how a valid one was changed."""
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_what_was_found_in_folders_stays_mended(name: str, tmp_path: Path) -> None:
+    end, change = CHANGED[name]
+    (content,) = READERS[name].seeds()
+    assert change(content) != content
+    assert run(READERS[name], change(content), tmp_path) == end
 
 
 @pytest.mark.parametrize(("name", "number"), [(name, n) for name, files in FOUND.items() for n in range(len(files))])

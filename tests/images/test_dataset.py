@@ -82,6 +82,9 @@ def test_a_picture_is_taken_as_the_data_set_gives_it() -> None:
         (torch.full((3, 2, 2), -2.0), "from -2 to -2; expected 0 to 1: leave out normalisation"),
         (np.full((2, 2), 300), "from 300 to 300; expected 0 to 255"),
         (np.full((2, 2), np.inf), "expected 0 to 1"),
+        (np.array([[0, np.nan], [1, 0.5]], np.float32), "from nan to nan; expected 0 to 1"),
+        (torch.tensor([[[-float("inf"), 0.5]]]), "from -inf to 0.5; expected 0 to 1"),
+        (np.full((2, 2), np.nan, np.float16), "expected 0 to 1"),
     ],
 )
 def test_arrays_that_are_no_image(image: Any, message: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import socket
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -237,3 +239,95 @@ def test_pipe_as_source(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "list.txt")
     with pytest.raises(ImageSetError, match="neither a file nor a folder"):
         ImageSet.open(tmp_path / "list.txt")
+
+
+def test_a_file_of_the_kernel_is_not_read_without_end(tmp_path: Path) -> None:
+    (tmp_path / "pages.png").symlink_to("/proc/self/pagemap")  # a regular file of 0 bytes, by what it says
+    assert reason(ImageSet.open(tmp_path), "pages.png") == "the file is empty"
+
+
+NAMES = (
+    "e\u0301.png",  # a combining accent is another name than é
+    "\u00e9.png",
+    "\u202egnp.png",  # shown from right to left
+    "\u05d0\u05d1.png",
+    "\U0001f600.png",
+    "a\u200b.png",  # a space of no width
+    "-rf.png",
+    "a\tb.png",
+    "a\nb.png",
+    "\x1b[31mred.png",
+    "x" * 251 + ".png",
+    "\u00fc" * 125 + ".png",
+    "$(id).png",
+    "a\\b.png",
+)
+
+
+def test_odd_names_are_kept_and_read(tmp_path: Path) -> None:
+    pixels = {name: write_png(tmp_path / name, seed) for seed, name in enumerate(NAMES)}
+    for raw in (b"\xff\xfe.png", b"\xed\xa0\x80.png"):  # no UTF-8: Latin-1, and half of a pair
+        (tmp_path / os.fsdecode(raw)).write_bytes((tmp_path / NAMES[0]).read_bytes())
+    images = ImageSet.open(tmp_path)
+    assert images.names == tuple(sorted((*NAMES, "\\udcff\\udcfe.png", "\\udced\\udca0\\udc80.png")))
+    assert "\n".join(images.names).encode()
+    for index, name in enumerate(images.names):
+        np.testing.assert_array_equal(images.read(index), pixels.get(name, pixels[NAMES[0]]))
+    (tmp_path / "names.txt").write_text("\n".join(name for name in NAMES if "\n" not in name and "\t" not in name))
+    listed = ImageSet.open(tmp_path / "names.txt")
+    for index, name in enumerate(listed.names):
+        np.testing.assert_array_equal(listed.read(index), pixels[name])
+
+
+def test_tricks_in_a_list_are_skips_with_a_reason(tmp_path: Path) -> None:
+    inside = tmp_path / "lists"
+    write_png(tmp_path / "secret/1.png")
+    inside.mkdir()
+    (inside / "link.png").symlink_to(tmp_path / "secret/1.png")
+    (inside / "circle.png").symlink_to("circle.png")
+    (inside / "tty.png").symlink_to("/dev/tty")
+    os.mkfifo(inside / "pipe.png")
+    lines = {
+        "link.png": None,  # links are followed, as in folders
+        "../secret/1.png": None,
+        "../lists/../secret//./1.png": None,
+        "circle.png": "its symbolic links go in a circle",
+        "tty.png": "a pipe, socket or device, not a file",
+        "pipe.png": "a pipe, socket or device, not a file",
+        "x/" * 3000 + "1.png": "the path is too long",
+        "x" * 100_000: "the path is too long",
+        "..": "a folder, not a file",
+        "/": "a folder, not a file",
+        "/dev/zero": "a pipe, socket or device, not a file",
+        "link.png/1.png": "no such file",
+        "~/1.png": "no such file",
+        "$HOME/1.png": "no such file",
+        "*.png": "no such file",
+        "a\0b.png": "the path holds a null character",
+        "a\rb.png": "no such file",
+        "a\u2028b.png": "no such file",
+    }
+    (inside / "list.txt").write_bytes("\n".join(lines).encode())
+    images = ImageSet.open(inside / "list.txt")
+    assert images.names == tuple(lines)
+    for name, expected in lines.items():
+        if expected is None:
+            assert images.read(images.names.index(name)).shape == (3, 4, 3)
+        else:
+            assert reason(images, name) == expected
+
+
+def test_a_large_folder_takes_little_for_each_image(tmp_path: Path) -> None:
+    for number in range(20_000):
+        (tmp_path / f"n{number:08}.jpg").touch()
+    tracemalloc.start()
+    try:
+        images = ImageSet.open(tmp_path)
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(images) == 20_000
+    assert list(images.names) == sorted(images.names)
+    assert kept / len(images) < 250
+    assert peak / len(images) < 500
+    assert len(pickle.dumps(images)) / len(images) < 150

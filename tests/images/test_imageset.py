@@ -107,6 +107,13 @@ def test_head(root: Path) -> None:
         images.head(0)
 
 
+@pytest.mark.parametrize("name", ["data_batch.pkl", "images.NPY", "images.npz", "tensors.pt"])
+def test_pickles_are_not_opened(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"cposix\nsystem\n(S'touch owned'\ntR.")
+    with pytest.raises(ImageSetError, match=r"reading those runs code.*write image files or Parquet"):
+        ImageSet.open(tmp_path / name)
+
+
 def test_background_reaches_the_pixels(tmp_path: Path) -> None:
     path = tmp_path / "clear.png"
     path.write_bytes(encoded(np.zeros((1, 1, 4), np.uint8)))

@@ -357,7 +357,8 @@ def test_paths_that_are_no_addresses(text: str) -> None:
     ("address", "expected"),
     [
         ("https://user:password@host/a.png?X-Amz-Signature=abc#d", "https://host/a.png?…"),
-        ("https://token@host", "https://host"),
+        ("HTTPS://token@host?b", "HTTPS://host?…"),
+        ("ftp://user:password@host/a?token", "ftp://host/a?…"),
         ("s3://bucket/a?b#c@d", "s3://bucket/a?b#c@d"),
         ("http:/user@host/a@b", "http:/host/a@b"),
     ],

@@ -150,6 +150,7 @@ def test_parquet_shards(tmp_path: Path) -> None:
     [
         ("x-{0..9}.tar", "x-0.tar cannot be read: no such file"),
         ("x-*.tar", "stands for 0 files"),
+        ("x\0{0,1}.tar", "cannot be read: the path holds a null character"),
         ("x-{0..999999999}.tar", "more than the 100000 files"),
         ("x-{0..999}{0..999}.tar", "stands for 1000000 files"),
         ("x{,}.tar", "names '.*x.tar' twice"),

@@ -1,6 +1,10 @@
 """Weights files: what is read, and that nothing in them runs."""
 
+import io
 import pickle
+import time
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +128,39 @@ def test_missing_files_folders_and_unknown_kinds_are_refused(tmp_path: Path) -> 
     ):
         with pytest.raises(WeightsError, match=words):
             read_weights(tmp_path / name)
+
+
+def legacy(body: bytes) -> bytes:
+    """A file as torch wrote it before version 1.6, with a pickle of our own in place of the weights."""
+    before = io.BytesIO()
+    torch.save({}, before, _use_new_zipfile_serialization=False)
+    first = b"".join(pickle.dumps(each, protocol=2) for each in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}))
+    assert before.getvalue().startswith(first[:20])
+    return first + body
+
+
+def zipped(body: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("w/data.pkl", body)
+        archive.writestr("w/version", b"3")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("form", [legacy, zipped])
+@pytest.mark.parametrize("name", [b"x" * 200_000, b"\xc3\xa9" * 100_000], ids=["long", "not ASCII"])
+def test_names_that_would_take_torch_minutes_to_refuse(
+    form: Callable[[bytes], bytes], name: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "w.pt").write_bytes(form(b"\x80\x02ctorch\n" + name + b"\n)R."))
+    started = time.process_time()
+    with pytest.raises(WeightsError, match=r"w\.pt was refused.*names a class by more than.*save_file"):
+        read_weights(tmp_path / "w.pt")
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".pickle", ".npy", ".npz", ".joblib", ".onnx", ".h5"])
+def test_other_files_are_refused_with_the_way_to_a_safe_one(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / f"w{suffix}").write_bytes(pickle.dumps(STATE))
+    with pytest.raises(WeightsError, match=r"must end in \.safetensors, .*safetensors\.torch\.save_file"):
+        read_weights(tmp_path / f"w{suffix}")

@@ -58,7 +58,7 @@ def _open_table(folder: Path, table: str, lacking: Mapping[str, Any]) -> ds.Data
 def _check_columns(file: Path, schema: pa.Schema, lacking: Collection[str]) -> None:
     try:
         found = pq.read_schema(file)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise AtlasFormatError(f"{file} is not a whole Parquet file: {error}. Make the atlas again.") from error
     problems = []
     for column in schema:
@@ -84,8 +84,18 @@ def rows_of(table: pa.Table | pa.RecordBatch, row_type: type[Row]) -> Iterator[R
     for column in schema_of(row_type):
         if not column.nullable and table.column(column.name).null_count:
             raise AtlasFormatError(f"{_name(row_type)}, column {column.name}: a value is missing (null).")
-    columns = [table.column(name).to_pylist() for name in schema_of(row_type).names]
+    columns = [_values(table, name, row_type) for name in schema_of(row_type).names]
     return (row_type(*values) for values in zip(*columns, strict=True))
+
+
+def _values(table: pa.Table | pa.RecordBatch, column: str, row_type: type) -> list[Any]:
+    try:
+        values: list[Any] = table.column(column).to_pylist()
+    except UnicodeDecodeError as error:
+        raise AtlasFormatError(
+            f"{_name(row_type)}, column {column}: a text is not UTF-8 ({error}). Make the atlas again."
+        ) from error
+    return values
 
 
 def merge_rows(

@@ -60,7 +60,12 @@ class PartScan:
         for batch in batches(stretch.images, everything, self.preprocessing, self.batch_size, self.workers or 1):
             outcomes += [replace(each, image=stretch.start + each.image) for each in batch.outcomes]
             if len(batch.index):
-                self._count(stretch, batch, labels, tallies)
+                try:
+                    self._count(stretch, batch, labels, tallies)
+                except RuntimeError as error:  # torch's: no memory, an op that a device has not
+                    names = [stretch.images.names[each.image] for each in (batch.outcomes[0], batch.outcomes[-1])]
+                    error.add_note(f"This happened in the scan of the images {names[0]!r} to {names[1]!r}.")
+                    raise
             yield len(outcomes)
         return Part(tuple(tallies[layer.node] for layer in self.layers), tuple(outcomes))
 

@@ -16,6 +16,7 @@ FILE_LIMIT = 1 << 30
 """Bytes; a larger image file is refused instead of being read into memory."""
 
 NOT_A_FILE = "a pipe, socket or device, not a file"
+NULL = "the path holds a null character"
 
 REASONS: dict[int | None, str] = {
     errno.ENOENT: "no such file",
@@ -49,13 +50,16 @@ def read_span(path: Path, start: int, length: int | None) -> bytes:
         require_regular(path.stat(), most)
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
-            require_regular(os.fstat(descriptor), most)
+            status = os.fstat(descriptor)
+            require_regular(status, most)
             file.seek(start)
-            return file.read(length)
+            # Not more than it says to have: what the kernel shows as files of 0 bytes can go on for ever.
+            left = max(0, status.st_size - start)
+            return file.read(left if length is None else min(left, length))
     except OSError as error:
         raise _reason(path, error) from error
     except ValueError as error:
-        raise ImageError("the path holds a null character") from error
+        raise ImageError(NULL) from error
 
 
 def _reason(path: Path, error: OSError) -> ImageError | ImageSetError:
@@ -120,6 +124,8 @@ class LocalFile:
             status = self._whole().stat()
         except OSError as error:
             raise _reason(self._whole(), error) from error
+        except ValueError as error:
+            raise ImageError(NULL) from error
         require_regular(status, None)
         return status.st_size, str(status.st_mtime_ns)
 

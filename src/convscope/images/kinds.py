@@ -49,6 +49,12 @@ FILE_KINDS = (
     FileKind("one image file", is_image_name, read_image),
 )
 
+PICKLED = (".pkl", ".pickle", ".npy", ".npz", ".pt", ".pth", ".joblib")
+PICKLES = (
+    "Files of this kind can hold pickled objects, and reading those runs code. Where you trust it, load it and "
+    "give a list of (array, label), or write image files or Parquet."
+)
+
 READERS: dict[str, Callable[[Sequence[Named], str], Listing]] = {".tar": read_shards, ".parquet": read_tables}
 """The reader of several files of a suffix."""
 
@@ -107,7 +113,8 @@ def _read_file(file: File) -> Listing:
     for kind in FILE_KINDS:
         if kind.matches(file.name):
             return kind.read(file)
-    raise ImageSetError(f"{file.shown} is no known source of images. Expected {ACCEPTED}.")
+    advice = f" {PICKLES}" if file.name.lower().endswith(PICKLED) else ""
+    raise ImageSetError(f"{file.shown} is no known source of images.{advice} Expected {ACCEPTED}.")
 
 
 def _read_pattern(pattern: str, files: Sequence[Named]) -> Listing:

@@ -117,7 +117,8 @@ def remote_file(text: str) -> RemoteFile:
 def shown(url: str) -> str:
     """An address as it may be printed: no user, no password, no query, in which signatures and tokens stand."""
     plain = re.sub(r"(:/+)[^/?#]*@", r"\1", url, count=1)
-    return re.sub(r"[?#].*", "?…", plain, flags=re.DOTALL) if plain.startswith("http") else plain
+    bucket = re.match(r"(s3|gs|gcs|memory):", plain, re.IGNORECASE)  # in whose names ? and # are letters like others
+    return plain if bucket else re.sub(r"[?#].*", "?…", plain, flags=re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

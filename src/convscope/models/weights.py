@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import pickle
-from collections.abc import Callable, Mapping
+import pickletools
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO, cast
 
 import torch
 from safetensors import SafetensorError
@@ -16,6 +19,11 @@ from convscope.errors import WeightsError
 
 NESTS = ("state_dict", "model_state_dict", "model")
 """Entries under which training programs keep the weights, next to optimiser state and the like."""
+
+NAME_LIMIT = 1000
+"""Characters of the name of a class and its module."""
+LEGACY_PICKLES = 5
+"""One after the other at the beginning of a file that is no archive, as torch wrote them before version 1.6."""
 
 CONVERT = (
     "Where you trust the file, convert it once: "
@@ -32,7 +40,10 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise WeightsError(f"{path.name} is not a weights file: its name must end in {', '.join(READERS)}.")
+        raise WeightsError(
+            f"{path.name} is not a weights file: its name must end in {', '.join(READERS)}. Where you trust it, load "
+            "it into the module and write safetensors.torch.save_file(module.state_dict(), 'weights.safetensors')."
+        )
     if not path.is_file():
         raise WeightsError(f"there is no weights file {path}; check the path.")
     entries, notes = _unwrapped(reader(path), path.name)
@@ -56,6 +67,7 @@ def _read_safetensors(path: Path) -> Mapping[str, Any]:
 
 
 def _read_pickle(path: Path) -> Mapping[str, Any]:
+    _check_names(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -74,6 +86,46 @@ def _read_pickle(path: Path) -> Mapping[str, Any]:
             "save module.state_dict()."
         )
     return content
+
+
+class _ShortLines:
+    """A pickle whose lines, which hold names of classes and no weights, are bounded."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.read, self.tell, self._stream = stream.read, stream.tell, stream
+
+    def readline(self) -> bytes:
+        """The next line; raises WeightsError for one that is too long."""
+        line = self._stream.readline(NAME_LIMIT + 1)
+        if len(line) > NAME_LIMIT:
+            raise WeightsError(f"it names a class by more than {NAME_LIMIT} characters")
+        return line
+
+
+def _check_names(path: Path) -> None:
+    """Refuse a name that no class has: torch would too, but after a time that grows with the square of its length."""
+    try:
+        for stream in _pickles(path):
+            for _ in pickletools.genops(cast(IO[bytes], _ShortLines(stream))):
+                pass
+    except WeightsError as error:
+        raise WeightsError(f"{path.name} was refused: it is damaged, or made to do harm: {error}. {CONVERT}") from error
+    except Exception:  # damaged from here on, where torch stops as well, and says how
+        return
+
+
+def _pickles(path: Path) -> Iterator[BinaryIO]:
+    """What torch.load will unpickle, in its order; raises nearly anything for a damaged file."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith("data.pkl"):
+                    with archive.open(name) as stream:
+                        yield io.BufferedReader(cast(io.RawIOBase, stream))
+        return
+    with path.open("rb") as stream:
+        for _ in range(LEGACY_PICKLES):
+            yield stream
 
 
 def _reason(error: Exception) -> str:

@@ -16,6 +16,7 @@ from convscope.atlas.tiles import crop, unit_tiles
 from convscope.display import Picture, fit, to_png, to_rgb
 from convscope.engine.executor import Steps, stepwise
 from convscope.engine.graphs import Carried
+from convscope.errors import about
 from convscope.figures.occlusion import TILE, Examples, figure_png
 from convscope.images.stretch import Stretch
 from convscope.pipeline.occlusion_facts import facts_of, grids_npz
@@ -72,7 +73,11 @@ class OccludeImages:
     def prepare(self, cores: int) -> Callable[[OneImage], Steps[Occluded]]:  # noqa: ARG002
         """See ``Work``: yields the places that are done."""
         opened = None if self.atlas is None else Atlas.open(self.atlas)
-        return lambda job: stepwise(partial(self._made, opened, job))
+        return lambda job: stepwise(partial(self._named, opened, job))
+
+    def _named(self, atlas: Atlas | None, job: OneImage, tell: Callable[[int], None]) -> Occluded:
+        with about(f"image {job.stretch.images.names[0]!r}"):
+            return self._made(atlas, job, tell)
 
     def _made(self, atlas: Atlas | None, job: OneImage, tell: Callable[[int], None]) -> Occluded:
         job.stretch.check()

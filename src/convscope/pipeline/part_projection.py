@@ -14,7 +14,7 @@ from convscope.engine.graphs import Carried, graph_of
 from convscope.engine.loading import View, read_view
 from convscope.engine.project import Way, project_units
 from convscope.engine.trace import trace
-from convscope.errors import ImageSetError
+from convscope.errors import ImageSetError, about
 from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.pipeline.pictures import encode_picture
@@ -61,8 +61,9 @@ class ProjectParts:
         for place, task in enumerate(part.tasks):
             view = _view(model, part.images, place)
             pictures += [encode_picture(task.image, view)] if task.picture else []
-            found = project_image(model, torch.from_numpy(view)[None], task.winners, self.way, self.device)
-            packed += [projection.pack(raw=self.raw) for projection in found]
+            with about(f"image {part.images.names[place]!r}"):
+                found = project_image(model, torch.from_numpy(view)[None], task.winners, self.way, self.device)
+                packed += [projection.pack(raw=self.raw) for projection in found]
             yield len(packed)
         packed.sort(key=lambda row: (row.layer, row.unit, row.rank))
         return pictures, packed

@@ -19,9 +19,11 @@ def parquet_columns(content: bytes, place: Path, types: Types) -> pa.Table:
     """The columns ``types`` of a Parquet file; AtlasFormatError naming ``place`` if it has them not, or is damaged."""
     try:
         table = pq.read_table(io.BytesIO(content), columns=list(types))
-        return table.select(list(types)).cast(pa.schema(list(types.items())))
-    except (pa.ArrowException, KeyError, OSError) as error:
+        found = table.select(list(types)).cast(pa.schema(list(types.items())))
+        found.validate(full=True)  # that texts are UTF-8, among others
+    except (pa.ArrowException, KeyError, OSError, UnicodeDecodeError) as error:
         raise _damaged(place, error) from error
+    return found
 
 
 def csv_columns(content: bytes, place: Path, types: Types) -> pa.Table:

@@ -69,4 +69,6 @@ def one_by_one(place: Place) -> Iterator[tuple[str, Answer]]:
 
 def answered(name: str, content: bytes | str) -> Answer:
     """An answer whose media type follows from its address."""
-    return Answer(content.encode() if isinstance(content, str) else content, MEDIA[PurePosixPath(name).suffix])
+    # Text from JSON may hold half of a pair of surrogates, which UTF-8 has not.
+    encoded = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    return Answer(encoded, MEDIA[PurePosixPath(name).suffix])

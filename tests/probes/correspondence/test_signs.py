@@ -119,5 +119,5 @@ def test_not_a_number() -> None:
     made = load_model(net.eval(), preprocessing=FEEDING)
     graph = graph_of(made)
     (feature,) = find_features(graph)
-    with pytest.raises(NumberError, match="NaN or infinite"):
+    with pytest.raises(NumberError, match="a feature of layer '1' is NaN or infinite"):
         occluded_signs(prepare(graph, [feature.node]), FEEDING, Starting(picture(), picture()), covers(1))

@@ -14,6 +14,7 @@ import numpy as np
 
 from convscope.engine.forward import Forward, prepare
 from convscope.engine.graphs import graph_of
+from convscope.errors import about
 from convscope.images import ImageSet
 from convscope.images.boxes import Part
 from convscope.images.parts import read_parts
@@ -99,7 +100,7 @@ def correspond_by(
     covers = part_covers(places, (model.preprocessing.height, model.preprocessing.width), choices)
     check_room(covers, features)
     forward = prepare(graph, [feature.node for feature in features], run.device)
-    experiment = _Experiment(model, forward, features, choices)
+    experiment = _Experiment(model, forward, features, choices, images.names)
     rows = list(experiment.measure(covers, run.report))
     return Correspondence(
         rows=tuple(row for feature in features for row in rows if row.layer == feature.address),
@@ -119,6 +120,8 @@ class _Experiment:
     forward: Forward
     features: tuple[Feature, ...]
     choices: Choices
+    names: tuple[str, ...]
+    """Of all images of the set."""
 
     def starting(self, view: View) -> Starting:
         """A view with what covers it."""
@@ -131,7 +134,8 @@ class _Experiment:
         for number, each in enumerate(covers):
             signs: dict[str, list[Signs]] = {}
             for image, row in zip(each.images, each.rows, strict=True):
-                answers = occluded_signs(self.forward, self.model.preprocessing, self.starting(image.view), row)
+                with about(f"image {self.names[image.index]!r}"):
+                    answers = occluded_signs(self.forward, self.model.preprocessing, self.starting(image.view), row)
                 for node, answer in answers.items():
                     signs.setdefault(node, []).append(answer)
                 done += len(row)

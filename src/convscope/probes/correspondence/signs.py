@@ -65,21 +65,22 @@ def occluded_signs(
     very same number twice, and its epsilon is exactly zero.
     """
     found: dict[str, list[Tensor]] = {node: [] for node in forward.shown}
+    layers = {node.name: node.address for node in forward.nodes}
     for first in range(0, len(covers), BATCH - 1):
         some = [start.covered(cover) for cover in covers[first : first + BATCH - 1]]
         count = len(some) + 1
 
         def keep(node: str, value: Tensor, count: int = count) -> None:
-            found[node].append(_signs(value.flatten(1)[:count], node))
+            found[node].append(_signs(value.flatten(1)[:count], layers[node]))
 
         views = np.stack([start.view, *some, *[start.view] * (BATCH - count)])
         forward(preprocessing.normalise(torch.from_numpy(views)), keep)
     return {node: torch.cat(parts).numpy() for node, parts in found.items()}
 
 
-def _signs(values: Tensor, node: str) -> Tensor:
+def _signs(values: Tensor, layer: str) -> Tensor:
     if not is_finite(values):
-        raise NumberError(f"a feature of {node} is NaN or infinite. Look for NaN in the weights")
+        raise NumberError(f"a feature of layer {layer!r} is NaN or infinite. Look for NaN in the weights")
     return (values[:1] - values[1:]).sign().to(torch.int8).cpu()
 
 

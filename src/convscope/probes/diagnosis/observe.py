@@ -76,7 +76,7 @@ def observe(watched: Watched, images: ImageSet, indices: Sequence[int], report: 
     for batch in batches(images, indices, preprocessing, watched.batch_size, os.cpu_count() or 1):
         seen.skipped += [(images.names[each.image], each.skipped) for each in batch.outcomes if each.skipped]
         if len(batch.index):
-            _show(watched, seen, batch, forward, again)
+            _show(watched, seen, batch, forward, again, [images.names[number] for number in batch.index.tolist()])
         done += len(batch.outcomes)
         report(done, len(indices))
     if not seen.images:
@@ -85,7 +85,9 @@ def observe(watched: Watched, images: ImageSet, indices: Sequence[int], report: 
     return seen
 
 
-def _show(watched: Watched, seen: Seen, batch: Batch, forward: Forward, again: Forward | None) -> None:
+def _show(
+    watched: Watched, seen: Seen, batch: Batch, forward: Forward, again: Forward | None, names: Sequence[str]
+) -> None:
     sites = {site.node: site for site in watched.sites}
     readers: dict[str, list[Strided]] = {}
     for op in watched.strided:
@@ -94,7 +96,7 @@ def _show(watched: Watched, seen: Seen, batch: Batch, forward: Forward, again: F
 
     def visit(node: str, value: Tensor) -> None:
         if node in sites:
-            _count(seen, sites[node], value)
+            _count(seen, sites[node], value, names)
         for op in readers.get(node, ()):
             _thin(seen, op, value)
         if node == watched.graph.output:
@@ -113,13 +115,14 @@ def _show(watched: Watched, seen: Seen, batch: Batch, forward: Forward, again: F
         seen.same += torch.stack([(each == predicted[0]).sum() for each in predicted[1:]])
 
 
-def _count(seen: Seen, site: Site, value: Tensor) -> None:
+def _count(seen: Seen, site: Site, value: Tensor, names: Sequence[str]) -> None:
     try:
         seen.units[site.node] = seen.units[site.node].plus(value, site.bounds)
     except NumberError as error:
+        bad = (~torch.isfinite(value)).flatten(1).any(1).nonzero().flatten().tolist()
         raise NumberError(
-            f"layer {site.address!r} gives NaN or infinite activations. Look for NaN in the weights, and check how the "
-            "model is normalised"
+            f"layer {site.address!r} gives NaN or infinite activations for {len(bad)} of {len(names)} images, first "
+            f"{names[bad[0]]!r}. Look for NaN in the weights, and check how the model is normalised"
         ) from error
 
 

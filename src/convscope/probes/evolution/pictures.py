@@ -11,7 +11,7 @@ from convscope.engine.graphs import graph_of
 from convscope.engine.loading import View, read_view
 from convscope.engine.project import project_signals, project_units
 from convscope.engine.trace import Trace, trace
-from convscope.errors import ImageSetError, NumberError
+from convscope.errors import ImageSetError, NumberError, about
 from convscope.finite import is_finite
 from convscope.models import Model
 from convscope.probes.evolution.likeness import cosine
@@ -44,16 +44,22 @@ def pictures_of(model: Model, study: Study, winners: Places, probes: Places) -> 
     made = Pictures({}, {}, {})
     won, fixed = _by_image(winners), _by_image(probes)
     for image in sorted(won.keys() | fixed.keys()):
-        view = _view(model, study, image)
-        tasks, tests = won.get(image, []), fixed.get(image, [])
-        nodes = {study.layers[task.key[0]].node for task in (*tasks, *tests)}
-        pixels = model.preprocessing.normalise(torch.from_numpy(view)[None])
-        recorded = trace(graph_of(model, study.settings.device), pixels, *sorted(nodes))
-        for depth in sorted({task.key[0] for task in tasks}):
-            made.winners.update(_winners(recorded, study, depth, [t for t in tasks if t.key[0] == depth], view))
-        for task in tests:
-            made.probes[task.key], made.apart[task.key] = _probe(recorded, study, task)
+        with about(f"image {study.images.names[image]!r}"):
+            _add_pictures(made, model, study, image, won.get(image, []), fixed.get(image, []))
     return made
+
+
+def _add_pictures(
+    made: Pictures, model: Model, study: Study, image: int, tasks: Sequence[_Task], tests: Sequence[_Task]
+) -> None:
+    view = _view(model, study, image)
+    nodes = {study.layers[task.key[0]].node for task in (*tasks, *tests)}
+    pixels = model.preprocessing.normalise(torch.from_numpy(view)[None])
+    recorded = trace(graph_of(model, study.settings.device), pixels, *sorted(nodes))
+    for depth in sorted({task.key[0] for task in tasks}):
+        made.winners.update(_winners(recorded, study, depth, [t for t in tasks if t.key[0] == depth], view))
+    for task in tests:
+        made.probes[task.key], made.apart[task.key] = _probe(recorded, study, task)
 
 
 def _by_image(places: Places) -> dict[int, list[_Task]]:

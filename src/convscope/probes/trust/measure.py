@@ -117,7 +117,8 @@ def measure(model: Model, views: Views, layers: Sequence[Layer], asked: Settings
     graph = replace_nodes(whole, whole.ancestors(*nodes))
     shown = model.preprocessing.normalise(torch.from_numpy(views.pixels)).to(asked.device)
     cascade = plan_cascade(graph, layers, asked.steps)
-    bench = Bench(graph, shown, tuple(layers), ways, find_spots(graph, layers, shown, asked.units), cascade, asked.seed)
+    spots = find_spots(graph, layers, shown, asked.units, views.names)
+    bench = Bench(graph, shown, tuple(layers), ways, spots, cascade, asked.seed)
     pairs = collect(bench, asked.report)
     rows = tuple(
         _row(bench, pairs, method, number)

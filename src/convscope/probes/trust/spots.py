@@ -28,8 +28,12 @@ class Spot:
     elsewhere: tuple[int | None, ...]
 
 
-def find_spots(graph: OpGraph, layers: Sequence[Layer], images: Tensor, units: int) -> dict[str, tuple[Spot, ...]]:
+def find_spots(
+    graph: OpGraph, layers: Sequence[Layer], images: Tensor, units: int, names: Sequence[str] = ()
+) -> dict[str, tuple[Spot, ...]]:
     """For each layer, by address, the spot of each of ``images``, float (n, channels, height, width).
+
+    ``names`` are what messages call them.
 
     Activations are counted in parts of the unit's largest in these images, so that loud units do not decide alone.
     The place is where those above zero add up to most; there the ``units`` strongest are taken. Raises NumberError for
@@ -38,16 +42,22 @@ def find_spots(graph: OpGraph, layers: Sequence[Layer], images: Tensor, units: i
     found: dict[str, tuple[Spot, ...]] = {}
     named = {layer.node: layer for layer in layers}
     forward = prepare(graph, list(named), images.device)
-    forward(images, lambda name, value: found.update({named[name].address: _spots_of(named[name], value, units)}))
+
+    def visit(name: str, value: Tensor) -> None:
+        found[named[name].address] = _spots_of(named[name], value, units, names)
+
+    forward(images, visit)
     return found
 
 
-def _spots_of(layer: Layer, value: Tensor, units: int) -> tuple[Spot, ...]:
+def _spots_of(layer: Layer, value: Tensor, units: int, names: Sequence[str]) -> tuple[Spot, ...]:
     active = value.clamp_min(0).float()
     if not is_finite(active):
+        bad = int((~torch.isfinite(active)).flatten(1).any(1).nonzero()[0])
+        called = repr(names[bad]) if names else f"number {bad}"
         raise NumberError(
-            f"layer {layer.address!r} gives NaN or infinity. Look for NaN in the weights, and check how the model is "
-            "normalised"
+            f"layer {layer.address!r} gives NaN or infinity for the image {called}. Look for NaN in the weights, and "
+            "check how the model is normalised"
         )
     largest = active.amax((0, 2, 3), keepdim=True)
     part = active / torch.where(largest > 0, largest, 1)
