@@ -35,7 +35,8 @@ WAYS = pytest.mark.parametrize("raw", [False, True])
 def test_packing_keeps_every_pixel_of_a_small_box(raw: bool, pixels: NDArray[np.float32]) -> None:
     packed = projection(pixels).pack(raw=raw)
     found = Projection.unpack(packed).pixels
-    assert (packed.format, found.dtype, found.shape) == (RAW if raw else EXACT, np.float32, pixels.shape)
+    assert (packed.format, found.shape) == (RAW if raw else EXACT, pixels.shape)
+    assert found.dtype == np.float32
     true, peak = pixels.astype(np.float64), np.abs(pixels.astype(np.float64)).max()
     assert packed.peak == peak
     # Half a level of the root, squared, is the error of a picture.

@@ -97,7 +97,7 @@ def test_a_batch_is_one_row_group_and_rows_come_as_needed() -> None:
 
 def test_projections_out_of_order_are_refused() -> None:
     def row(layer: str, unit: int, rank: int) -> Any:
-        return TABLES["projections"](layer, unit, rank, 0, "gradient", 0, 0, 1, 1, 1, 1.0, "float16", b"\0\0")
+        return TABLES["projections"](layer, unit, rank, 0, "gradient", 0, 0, 1, 1, 1, 1.0, "float16", b"\0\0", None)
 
     fine = [row("b", 0, 0), row("b", 0, 2), row("a", 0, 0), row("b", 1, 0)]
     assert sum(batch.num_rows for batch in batches_of_rows("projections", fine)) == 4

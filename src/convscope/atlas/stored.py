@@ -68,7 +68,7 @@ def _encode(levels: NDArray[np.uint8], kind: str, **how: object) -> bytes:
             "its wheel (pip install --upgrade pillow), or keep raw numbers with --raw"
         )
     file = io.BytesIO()
-    Image.fromarray(levels).save(file, kind, **how)  # type: ignore[arg-type]
+    Image.fromarray(levels).save(file, kind, **how)
     return file.getvalue()
 
 
@@ -93,7 +93,7 @@ def _from_picture(stored: bytes, shape: Shape, kind: str) -> NDArray[np.float32]
     planes = 1 if channels in (1, 3) else channels
     found = read_picture(stored, kind, (width * planes, height)).astype(np.int16) - GREY
     levels = found if channels == 3 else _apart(found[..., :1], channels)
-    rooted = np.clip(levels, -LEVELS, LEVELS).astype(np.float32) / np.float32(LEVELS)
+    rooted: NDArray[np.float32] = np.clip(levels, -LEVELS, LEVELS).astype(np.float32) / np.float32(LEVELS)
     return rooted * np.abs(rooted)
 
 

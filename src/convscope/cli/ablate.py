@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convscope.cli.options import Accelerator, AsJson, Data, Output, Overwrite, Validation, check_apart
+from convscope.cli.planning import MaxMemory, planned
 
 if TYPE_CHECKING:
+    from convscope.resources import training_jobs
     from convscope.train.ablation.ablate import Ask, Crew
     from convscope.train.ablation.result import Ablation
 
@@ -64,6 +66,7 @@ def ablate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List runs, sizes and a rough time; train nothing, write nothing.")
     ] = False,
+    max_memory: MaxMemory = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -94,7 +97,8 @@ def ablate(
     if dry_run:
         _list(ask, crew, runs or output / "runs", as_json)
         return
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    demand = training_jobs.ablate(ask, crew, runs or output / "runs")
+    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
         found = run(ask, Place(output, runs), crew, overwrite=overwrite, report=report)
     _say(found, output, as_json)
 

@@ -25,6 +25,7 @@ from convscope.cli.options import (
     sides_of,
     split,
 )
+from convscope.cli.planning import MaxMemory, planned
 
 if TYPE_CHECKING:
     from convscope.pipeline.occlusion import OcclusionSummary
@@ -83,6 +84,7 @@ def occlude(
         bool, typer.Option("--scores/--no-scores", help="Deletion and insertion scores of the drop map.")
     ] = True,
     device: Device = "cpu",
+    max_memory: MaxMemory = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -95,7 +97,9 @@ def occlude(
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
     from convscope.pipeline.occlusion import OcclusionAsk, occlude_images
+    from convscope.probes.occlusion.plan import plan_occlusion
     from convscope.probes.occlusion.refine import Approximate
+    from convscope.resources import jobs
 
     keep_freed_memory()
     check_apart(image, output)
@@ -112,7 +116,10 @@ def occlude(
     source = ImageSet.open(image)
     opened = None if atlas is None else Atlas.open(atlas)
     loaded = load(model, weights, device)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    foreseen = plan_occlusion(loaded, ask.patch, stride, layers=ask.layers, device=device)
+    seconds = foreseen.predicted * (budget if approximate else 1)
+    demand = jobs.occlude(loaded, source, foreseen.places, seconds, device)
+    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
         summary = occlude_images(
             loaded, source, output, ask, atlas=opened, device=device, overwrite=overwrite, report=report
         )

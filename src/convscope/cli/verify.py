@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convscope.cli.options import AsJson, Device, Images, Layers, ModelSpec, Weights, load, split
+from convscope.cli.planning import MaxMemory, planned
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,6 +26,7 @@ def verify(
     count: Annotated[int, typer.Option("--images", min=1, help="Images to test on, evenly spread over the set.")] = 2,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which units and places are drawn.")] = 0,
     device: Device = "cpu",
+    max_memory: MaxMemory = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute a model's values and projections a second way, and print the largest difference of each layer.
@@ -36,10 +38,12 @@ def verify(
     from convscope.cli.screen import err, progress
     from convscope.images import ImageSet
     from convscope.probes.verification.verify import verify_model
+    from convscope.resources import jobs
 
     source = ImageSet.open(images)
     loaded = load(model, weights, device)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    demand = jobs.verify(loaded, source, count, device)
+    with planned(demand, max_memory, as_json), progress(quiet=as_json or not err.is_terminal) as report:
         found = verify_model(
             loaded,
             source,

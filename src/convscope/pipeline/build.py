@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,8 +30,9 @@ from convscope.engine.trace import trace
 from convscope.errors import ImageSetError, SettingError
 from convscope.images import ImageSet
 from convscope.models import Model
-from convscope.pipeline.atlas_spectra import add_spectra, has_spectra
+from convscope.pipeline.atlas_spectra import RANKS, add_spectra, evenly, has_spectra
 from convscope.pipeline.atlas_trust import add_trust, has_trust
+from convscope.pipeline.picture_spectrum import picture_spectrum
 from convscope.pipeline.pictures import encode_picture
 from convscope.pipeline.rows import image_rows, layer_rows, peak_columns, top_columns, unit_rows
 from convscope.pipeline.winners import Task, Winner, choose_units, in_parts, tasks_of, winners_of
@@ -223,13 +224,19 @@ def _write_projections(
 ) -> None:
     """Write the parts that are missing; each holds the pictures of some images, and the projections from them."""
     size = (model.preprocessing.height, model.preprocessing.width)
-    total = sum(len(task.winners) for task in tasks)
+    winners = [winner for task in tasks for winner in task.winners]
+    strongest: dict[str, set[int]] = {winner.layer.address: set() for winner in winners}
+    for winner in winners:
+        if winner.rank < RANKS:
+            strongest[winner.layer.address].add(winner.unit)
+    spectral = {layer: frozenset(evenly(units)) for layer, units in strongest.items()}
+    total = len(winners)
     done = 0
     for number, part in enumerate(in_parts(tasks, size, 2 * model.preprocessing.channels)):
         name = f"part-{number:05d}"
         # The pictures are written last: where they are, the projections are.
         if not table_path(folder, "pictures", name).exists():
-            _write_part(folder, name, model, images, part, way, raw, device, _from(report, done, total))
+            _write_part(folder, name, model, images, part, way, raw, spectral, device, _from(report, done, total))
         done += sum(len(task.winners) for task in part)
         report("project", done, total)
 
@@ -246,6 +253,7 @@ def _write_part(
     part: Sequence[Task],
     way: Way,
     raw: bool,
+    spectral: Mapping[str, Collection[int]],
     device: str,
     progress: Callable[[int], None],
 ) -> None:
@@ -255,12 +263,18 @@ def _write_part(
         view = _view(model, images, task.image)
         pictures += [encode_picture(task.image, view)] if task.picture else []
         found = project_image(model, torch.from_numpy(view)[None], task.winners, way, device)
-        packed += [projection.pack(raw=raw) for projection in found]
+        packed += [_packed(projection, raw, spectral) for projection in found]
         progress(len(packed))
     packed.sort(key=lambda row: (row.layer, row.unit, row.rank))
     if packed:
         write_table(folder, "projections", packed, name)
     write_table(folder, "pictures", pictures, name)
+
+
+def _packed(projection: Projection, raw: bool, spectral: Mapping[str, Collection[int]]) -> ProjectionRow:
+    # Raw numbers can be measured later; a picture would show fewer fine patterns than there are.
+    measured = not raw and projection.rank < RANKS and projection.unit in spectral[projection.layer]
+    return projection.pack(raw=raw, spectrum=picture_spectrum(projection.pixels) if measured else None)
 
 
 def _view(model: Model, images: ImageSet, image: int) -> View:
