@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from convscope.atlas.stored import LOSSLESS_BELOW, PIXEL
 from convscope.engine.layers import Layer
 
-PICTURE_PIXEL = 0.12
-"""Bytes of a projection's picture per pixel of its box, beside ``PROJECTION``."""
+LOSSLESS_PIXEL = 2.0
+"""Bytes per pixel of a small projection's picture, beside ``PROJECTION``."""
 RAW_CHANNEL = 2.0
 """The same of raw numbers, per pixel and channel."""
-PROJECTION = 300
+PROJECTION = 850
 """Of a projection besides: its row, and the head of the picture."""
 TOP, UNIT = 40, 60
 """Of a row of these tables."""
@@ -52,10 +53,12 @@ class Kept:
 
     def store(self, layers: Iterable[Layer]) -> int:
         """Bytes of the tables, at most."""
-        pixel = RAW_CHANNEL * self.channels if self.raw else PICTURE_PIXEL
         total = 0.0
         for layer in layers:
-            total += self.projected(layer) * (PROJECTION + pixel * self.box(layer))
+            box = self.box(layer)
+            small = LOSSLESS_PIXEL if box < LOSSLESS_BELOW**2 else PIXEL
+            pixel = RAW_CHANNEL * self.channels if self.raw else small
+            total += self.projected(layer) * (PROJECTION + pixel * box)
             total += layer.units * (UNIT + TOP * self.top + PEAK * min(self.images, SAMPLE))
         return int(total + PICTURE * self.images_on_top(layers))
 
