@@ -16,9 +16,8 @@ ConvscopeError
 ├── AtlasError            a store cannot be read or written
 │   ├── AtlasMismatchError    the store was made from another model, data set or settings
 │   └── AtlasFormatError      the store is damaged, or of a version this program does not know
-├── ResourceError         the machine has not what the work needs
-│   ├── MemoryLimitError      even the smallest step needs more memory than it may take
-│   └── DiskFullError         there is no room for what is written, now or foreseeably
+├── MemoryLimitError      even the smallest step needs more memory than it may take
+├── DiskFullError         there is no room for what is written, now or foreseeably
 ├── ClusterError          workers of a cluster cannot be had, or are lost again and again
 └── MissingExtraError     an optional dependency is not installed
 
@@ -93,15 +92,11 @@ class AtlasFormatError(AtlasError):
     """The atlas is damaged, or of a format version this program does not know."""
 
 
-class ResourceError(ConvscopeError):
-    """The machine has not what the work needs."""
-
-
-class MemoryLimitError(ResourceError):
+class MemoryLimitError(ConvscopeError):
     """Even the smallest step of the work needs more memory than it may take."""
 
 
-class DiskFullError(ResourceError):
+class DiskFullError(ConvscopeError):
     """There is no room on the disk for what is written, or, as can be foreseen, there will be none."""
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from convscope.atlas.projection import Projection
 from convscope.atlas.schema import ProjectionRow
-from convscope.atlas.stored import EXACT, LOSSLESS_BELOW, LOSSY, RAW
+from convscope.atlas.stored import EXACT, HEAD, LOSSLESS_BELOW, LOSSY, PIXEL, RAW
 from convscope.errors import AtlasError, AtlasFormatError, NumberError
 from tests.atlas.make import smooth
 
@@ -58,6 +58,14 @@ def test_a_large_picture_looks_the_same(size: tuple[int, int], channels: int) ->
     assert error.max() < 0.3
     assert len(packed.values) < pixels.size
     assert packed == projection(pixels).pack()
+
+
+@pytest.mark.parametrize("side", [LOSSLESS_BELOW, 224])
+def test_the_densest_picture_takes_no_more_than_its_room(side: int) -> None:
+    noise = np.random.default_rng(0).normal(size=(side, side, 3)).astype(np.float32)
+    calm, dense = (projection(pixels).pack() for pixels in (noise * (noise > 3.5), noise))
+    assert max(len(calm.values), len(dense.values)) <= HEAD + PIXEL * side**2
+    assert np.abs(Projection.unpack(dense).pixels).max() > 0
 
 
 def test_mid_grey_is_zero_and_the_peak_full_contrast() -> None:

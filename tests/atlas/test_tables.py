@@ -97,8 +97,11 @@ def test_a_batch_is_one_row_group_and_rows_come_as_needed() -> None:
 
 def test_projections_out_of_order_are_refused() -> None:
     def row(layer: str, unit: int, rank: int) -> Any:
-        return TABLES["projections"](layer, unit, rank, 0, "gradient", 0, 0, 1, 1, 1, 1.0, "float16", b"\0\0")
+        return TABLES["projections"](layer, unit, rank, 0, "gradient", 0, 0, 1, 1, 1, 1.0, "float16", b"\0\0", None)
 
+    for size, rows in ((10, 63), (100_000, 10), (2_000_000, 1)):
+        many = (replace(row("b", unit, 0), values=bytes(size)) for unit in range(130))
+        assert [batch.num_rows for batch in batches_of_rows("projections", many)][:2] == [rows, rows]
     fine = [row("b", 0, 0), row("b", 0, 2), row("a", 0, 0), row("b", 1, 0)]
     assert sum(batch.num_rows for batch in batches_of_rows("projections", fine)) == 4
     for bad in (row("b", 1, 0), row("b", 0, 8)):

@@ -19,7 +19,7 @@ def make_version_1(path: Path, **asked: Any) -> Path:
     for file in (path / "projections").iterdir():
         table = pq.read_table(file)
         assert set(table["format"].to_pylist()) == {"float16"}
-        pq.write_table(table.drop_columns(["format"]), file, compression="zstd", row_group_size=9)
+        pq.write_table(table.drop_columns(["format", "spectrum"]), file, compression="zstd", row_group_size=9)
     journal = _as_version_1(path / JOURNAL, {})
     _as_version_1(path / MANIFEST, {"key": _key(journal)})
     return path

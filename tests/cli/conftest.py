@@ -27,6 +27,6 @@ def run(place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtu
             for number, handler in handlers.items():
                 signal.signal(number, handler)
         said = capfd.readouterr()
-        return Said(int(stop.value.code or 0), said.out, said.err)
+        return Said.of(int(stop.value.code or 0), said.out, said.err)
 
     return call

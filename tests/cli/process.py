@@ -12,10 +12,25 @@ from typing import NamedTuple
 from tests.structure.source import SOURCE
 
 
-class Said(NamedTuple):
+class Words(NamedTuple):
     code: int
     out: str
     err: str
+
+
+class Said(Words):
+    """What a command printed; ``plan`` is the line on standard error that it began with, empty if it made none."""
+
+    plan: str = ""
+
+    @classmethod
+    def of(cls, code: int, out: str, err: str) -> Said:
+        """The plan apart from the rest."""
+        first, _, rest = err.partition("\n")
+        planned = first.startswith(("plan: ", '{"plan": '))
+        said = cls(code, out, rest if planned else err)
+        said.plan = first if planned else ""
+        return said
 
 
 Run = Callable[..., Said]
@@ -37,7 +52,7 @@ def shell(place: Path, *words: str | Path) -> subprocess.Popen[str]:
 def finished(process: subprocess.Popen[str]) -> Said:
     """What a process said, once it has ended."""
     out, err = process.communicate()
-    return Said(process.returncode, out, err)
+    return Said.of(process.returncode, out, err)
 
 
 def check_mistake(said: Said, message: str, unmade: Path) -> None:

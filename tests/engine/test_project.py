@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from convscope.engine import project as projecting
+from convscope.engine.allowance import Allowance, allowing
 from convscope.engine.graphs import graph_of
 from convscope.engine.layers import find_layers
 from convscope.engine.project import Way, project, project_signals, project_units
@@ -85,14 +85,14 @@ def test_the_view_is_what_the_model_saw() -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 100_000])
-def test_memory_limit_changes_nothing(model: Model, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+def test_memory_limit_changes_nothing(model: Model, limit: int) -> None:
     graph = graph_of(model)
     (layer,) = find_layers(graph, ["5"])
     recorded = trace(graph, model.preprocessing.normalise(torch.from_numpy(PICTURE)[None]), layer.node)
     places = [(unit, y, 2 * y) for unit in range(8) for y in range(4)]
     whole = list(project_units(recorded, layer, places, Way("deconvnet")))
-    monkeypatch.setattr(projecting, "_SIGNAL_LIMIT", limit)
-    few = list(project_units(recorded, layer, places, Way("deconvnet")))
+    with allowing(Allowance(signals=limit)):
+        few = list(project_units(recorded, layer, places, Way("deconvnet")))
     assert len(few) == 32
     np.testing.assert_allclose(np.stack(few), np.stack(whole), rtol=1e-4, atol=1e-5)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from convscope.engine import project
+from convscope.engine.allowance import Allowance, allowing
 from convscope.engine.layers import layers
 from convscope.engine.project import Way, project_units
 from convscope.engine.trace import Trace, trace
@@ -80,14 +80,14 @@ def test_units_in_all_corners_at_once(name: str, method: str, unpool: str) -> No
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_alone_or_together_in_small_batches_or_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alone_or_together_in_small_batches_or_one(name: str) -> None:
     found, way = recorded(name), Way("gradient", "last")
     layer = next(each for each in layers(found.graph, all_maps=True) if each.node == found.graph.output)
     places = [(number % layer.units, y, x) for number, (y, x) in enumerate(corners(found))]
     together = list(project_units(found, layer, places, way))
     alone = [next(project_units(found, layer, [place], way)) for place in places]
-    monkeypatch.setattr(project, "_SIGNAL_LIMIT", 1)
-    one_by_one = list(project_units(found, layer, places, way))
+    with allowing(Allowance(signals=1)):
+        one_by_one = list(project_units(found, layer, places, way))
     assert max(np.abs(batch).max() for batch in together) > 0
     for batch, single, small in zip(together, alone, one_by_one, strict=True):
         assert batch.shape == (*SHAPE[1:], 1)

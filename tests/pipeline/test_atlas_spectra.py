@@ -9,12 +9,14 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from convscope.atlas import stored
 from convscope.atlas.reader import Atlas
 from convscope.atlas.store import open_tables
 from convscope.atlas.writer import write_table
 from convscope.errors import AddressError, AtlasFormatError
 from convscope.images import ImageSet
 from convscope.models import Model
+from convscope.pipeline import atlas_spectra
 from convscope.pipeline.atlas_spectra import RANKS, UNITS, add_spectra, layer_spectrum
 from convscope.pipeline.build import Ask, build_atlas
 from convscope.pipeline.picture_spectrum import picture_spectrum
@@ -57,9 +59,40 @@ def check(atlas: Atlas, layer: str) -> None:
     assert found.projected.sum() == pytest.approx(1, abs=1e-5)
 
 
+def test_pictures_that_lose_all_detail_leave_spectra_as_they_are(
+    model: Model, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are measured before a projection becomes a picture, for as many as are wanted later, and no more."""
+    build_atlas(model, images, tmp_path / "raw", Ask(trust=False, raw=True))
+    monkeypatch.setattr(stored, "LOSSLESS_BELOW", 0)
+    monkeypatch.setattr(stored, "QUALITY", 1)
+    monkeypatch.setattr(atlas_spectra, "UNITS", 5)
+    build_atlas(model, images, tmp_path / "lost", Ask(trust=False))
+    monkeypatch.undo()
+    for layer in LAYERS:
+        tables = open_tables(tmp_path / "raw")
+        with monkeypatch.context() as patch:
+            patch.setattr(atlas_spectra, "UNITS", 5)
+            expected, found = layer_spectrum(tables, layer), Atlas.open(tmp_path / "lost").spectrum(layer)
+        assert expected is not None
+        assert found is not None
+        assert found.units == expected.units <= 5
+        np.testing.assert_allclose(found.projected, expected.projected, atol=2e-3)
+        rows = [
+            row
+            for path in (tmp_path / "lost" / "projections").iterdir()
+            for row in pq.read_table(path, filters=[("layer", "=", layer)]).to_pylist()
+        ]
+        assert {row["format"] for row in rows} == {"avif"}
+        kept = {row["unit"] for row in rows if row["spectrum"] is not None}
+        assert len(kept) == found.units
+        assert all((row["spectrum"] is not None) == (row["rank"] < RANKS and row["unit"] in kept) for row in rows)
+
+
 def test_spectra_are_those_of_the_stored_projections(model: Model, images: ImageSet, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    build_atlas(model, images, tmp_path / "a", Ask(top=4, trust=False), report=lambda *event: told.append(event))
+    ask = Ask(top=4, trust=False, raw=True)
+    build_atlas(model, images, tmp_path / "a", ask, report=lambda *event: told.append(event))
     atlas = Atlas.open(tmp_path / "a")
     for layer in LAYERS:
         check(atlas, layer)

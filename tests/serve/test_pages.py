@@ -22,6 +22,7 @@ from convscope.web.atlas.place import AtlasPlace
 from convscope.web.place import Answer
 from convscope.web.shelf.place import Shelf, names_of
 from tests.atlas.make import make_atlas
+from tests.atlas.version1 import make_version_1
 from tests.serve.conftest import PAGE, Notebook, client, notebook, serving
 
 ONE = Shelf({"notes": notebook()})
@@ -211,3 +212,12 @@ def test_an_atlas_is_served_as_it_is_exported(tmp_path: Path) -> None:
         found = asked.get(f"/at/my-atlas/{name}")
         assert (found.status_code, found.content) == (200, answer.content)
         assert found.headers["content-type"] == answer.media
+
+
+def test_an_atlas_of_version_1_is_served(tmp_path: Path) -> None:
+    place = AtlasPlace(Atlas.open(make_version_1(tmp_path / "a")))
+    pages = client(Shelf({"old": place}))
+    names = list(place.names())
+    assert len(names) > 20
+    for name in names:
+        assert pages.get(f"/at/old/{name}").status_code == 200, name

@@ -94,8 +94,11 @@ def document() -> str:
 
 def _migration(version: int) -> str:
     step = MIGRATIONS[version]
-    columns = [(table, name, value) for table, added in step.columns.items() for name, value in added.items()]
-    assumed = ", ".join(f"`{name}` of `{table}` is taken to be `{value}`" for table, name, value in columns)
+    assumed = ", ".join(
+        f"`{name}` of `{table}` is taken to be {'null' if value is None else f'`{value}`'}"
+        for table, added in step.columns.items()
+        for name, value in added.items()
+    )
     return f"- Version {version} is still read: {step.why}. Where it lacks a column, {assumed}."
 
 

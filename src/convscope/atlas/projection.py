@@ -47,12 +47,12 @@ class Projection:
         picture = to_picture(self.pixels, display_scale([self.pixels]))
         return to_png(fit(picture, max(SMALLEST_SHOWN, *picture.shape[:2])))
 
-    def pack(self, *, raw: bool = False) -> ProjectionRow:
+    def pack(self, *, raw: bool = False, spectrum: NDArray[np.float64] | None = None) -> ProjectionRow:
         """The table row: pixels divided by their largest absolute value, as a picture of 8 bits or as ``raw`` numbers.
 
         Unpacked from raw numbers, a pixel is off by at most 2**-11 of the peak; from a picture by more (see
-        ``atlas/stored.py``). An all-zero projection has peak 0. Raises NumberError for NaN and infinity, which cannot
-        be scaled.
+        ``atlas/stored.py``). ``spectrum`` are the shares of ``picture_spectrum``, kept beside it. An all-zero
+        projection has peak 0. Raises NumberError for NaN and infinity, which cannot be scaled.
         """
         pixels = np.asarray(self.pixels, np.float32)
         if not np.isfinite(pixels).all():
@@ -79,6 +79,7 @@ class Projection:
             peak=float(peak),
             format=form,
             values=FORMS[form].encode(scaled),
+            spectrum=None if spectrum is None else spectrum.astype("<f4").tobytes(),
         )
 
     @staticmethod

@@ -114,6 +114,11 @@ class ProjectionRow:
         "[height, width, channels]; times peak = projection",
         "binary",
     )
+    spectrum: bytes | None = column(
+        "float32, little-endian, [46]: the projection's own part of spectra.parquet, from the numbers before they were "
+        "stored; null for projections that are not part of it",
+        "binary",
+    )
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def open_tables(folder: Path, version: int = FORMAT_VERSION) -> Mapping[str, ds.
     return {table: _open_table(folder, table, assumed(version, table)) for table in TABLES}
 
 
-def _open_table(folder: Path, table: str, lacking: Mapping[str, Any]) -> ds.Dataset:
+def _open_table(folder: Path, table: str, lacking: Mapping[str, str | None]) -> ds.Dataset:
     schema = schema_of(TABLES[table])
     single = folder / f"{table}.parquet"
     if table in PARTITIONED:
@@ -49,10 +49,14 @@ def _open_table(folder: Path, table: str, lacking: Mapping[str, Any]) -> ds.Data
     if not files:
         return ds.dataset(schema.empty_table())
     # What is known of all rows of a file need not be in it: so Arrow fills in the columns of its partitions.
-    known = reduce(and_, (ds.field(name) == value for name, value in lacking.items()), ds.scalar(True))
+    known = reduce(and_, (_is(name, value) for name, value in lacking.items()), ds.scalar(True))
     kind, disk = ds.ParquetFileFormat(), LocalFileSystem()
     fragments = [kind.make_fragment(str(file), filesystem=disk, partition_expression=known) for file in files]
     return ds.FileSystemDataset(fragments, schema, kind, disk)
+
+
+def _is(name: str, value: str | None) -> ds.Expression:
+    return ds.field(name).is_null() if value is None else ds.field(name) == value
 
 
 def _check_columns(file: Path, schema: pa.Schema, lacking: Collection[str]) -> None:

@@ -13,6 +13,7 @@ compressed with loss (AVIF); ``bench/RESULTS.md`` says how much.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -36,8 +37,13 @@ LEVELS = 127
 RAW, EXACT, LOSSY = "float16", "webp", "avif"
 LOSSLESS_BELOW = 40
 """Boxes with a longer side below this are looked at pixel by pixel, and are small whatever one does."""
-QUALITY = 60
+QUALITY, LEAST_QUALITY = 60, 20
 """Of AVIF, with all of the colour kept: to keep a quarter of it would lose more of these pictures than it saves."""
+HEAD, PIXEL = 800, 0.085
+"""Bytes that a picture with loss may take, and for each pixel: 5.1 kB for a whole image of 224 pixels. One that would
+take more, as it is dense or noisy, is compressed more."""
+_TENFOLD = 1.6
+"""What ten steps of quality cost, as a factor."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,15 @@ def _to_webp(scaled: Scaled) -> bytes:
 def _to_avif(scaled: Scaled) -> bytes:
     levels = _levels(scaled)
     colour = "4:4:4" if levels.ndim == 3 else "4:0:0"
-    # One thread, because several could share the work out differently, and files are compared.
-    return _encode(levels, LOSSY, quality=QUALITY, speed=9, subsampling=colour, max_threads=1)
+    room = HEAD + PIXEL * levels.shape[0] * levels.shape[1]
+    quality = QUALITY
+    while True:
+        # One thread, because several could share the work out differently, and files are compared.
+        found = _encode(levels, LOSSY, quality=quality, speed=9, subsampling=colour, max_threads=1)
+        if len(found) <= room or quality <= LEAST_QUALITY:
+            return found
+        steps = 10 * math.log(len(found) / room, _TENFOLD)
+        quality = max(quality - max(math.ceil(steps), 3), LEAST_QUALITY)
 
 
 def _levels(scaled: Scaled) -> NDArray[np.uint8]:

@@ -24,8 +24,11 @@ OPTIONAL = frozenset({"trust", "peaks", "spectra"})
 
 PART_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
-ROWS_PER_GROUP = {"projections": 9, "pictures": 8}
+ROWS_PER_GROUP = {"projections": 63, "pictures": 8}
 """Rows of one row group, where it is not the default: a reader fetches at least one group."""
+
+GROUP_BYTES = 1_000_000
+"""A row group of projections ends once it holds so many: seven units as pictures, a few raw numbers of whole images."""
 
 DEFAULT_ROWS = 1 << 16
 
@@ -89,12 +92,29 @@ def batches_of_rows(table: str, rows: Iterable[Any]) -> Iterator[pa.RecordBatch]
     """Rows as record batches of one row group each, holding no more rows than that in memory."""
     row_type = row_type_of(table)
     names = schema_of(row_type).names
-    stream = _in_order(rows) if table == "projections" else iter(rows)
-    while chunk := list(islice(stream, ROWS_PER_GROUP.get(table, DEFAULT_ROWS))):
+    for chunk in _light(_in_order(rows)) if table == "projections" else _chunks(iter(rows), table):
         for row in chunk:
             if type(row) is not row_type:
                 raise AtlasError(f"table {table} takes {row_type.__name__}, got {type(row).__name__}.")
         yield batch_of_columns(table, {name: [getattr(row, name) for row in chunk] for name in names})
+
+
+def _chunks(rows: Iterator[Any], table: str) -> Iterator[list[Any]]:
+    while chunk := list(islice(rows, ROWS_PER_GROUP.get(table, DEFAULT_ROWS))):
+        yield chunk
+
+
+def _light(rows: Iterator[ProjectionRow]) -> Iterator[list[ProjectionRow]]:
+    chunk: list[ProjectionRow] = []
+    held = 0
+    for row in rows:
+        chunk.append(row)
+        held += len(row.values)
+        if len(chunk) == ROWS_PER_GROUP["projections"] or held >= GROUP_BYTES:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
 
 
 def _in_order(rows: Iterable[ProjectionRow]) -> Iterator[ProjectionRow]:

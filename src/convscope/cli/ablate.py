@@ -21,8 +21,10 @@ from convscope.cli.options import (
     check_apart,
     executor_of,
 )
+from convscope.cli.planning import MaxMemory, planned
 
 if TYPE_CHECKING:
+    from convscope.resources import training_jobs
     from convscope.train.ablation.ablate import Ask, Crew
     from convscope.train.ablation.result import Ablation
 
@@ -79,6 +81,7 @@ def ablate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List runs, sizes and a rough time; train nothing, write nothing.")
     ] = False,
+    max_memory: MaxMemory = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -109,8 +112,10 @@ def ablate(
     if dry_run:
         _list(ask, crew, runs or output / "runs", as_json)
         return
+    demand = training_jobs.ablate(ask, crew, runs or output / "runs")
     where = executor_of(ray, ray_workers, ray_cores)
-    with progress(quiet=as_json or not err.is_terminal) as report, where as executor:
+    shown = progress(quiet=as_json or not err.is_terminal)
+    with planned(demand, max_memory, as_json, output), shown as report, where as executor:
         found = run(ask, Place(output, runs), crew, overwrite=overwrite, report=report, executor=executor)
     _say(found, output, as_json)
 

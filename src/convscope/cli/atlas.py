@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +29,7 @@ from convscope.cli.options import (
     load,
     split,
 )
+from convscope.cli.planning import MaxMemory, planned
 
 if TYPE_CHECKING:
     from convscope.pipeline.build import Summary
@@ -63,6 +65,7 @@ def atlas(
         typer.Option("--workers", min=1, help="Threads that decode images; default: one per core."),
     ] = None,
     device: Device = "cpu",
+    max_memory: MaxMemory = None,
     background: Annotated[
         str, typer.Option("--background", metavar="R,G,B", help="What shows through transparent pixels.")
     ] = "128,128,128",
@@ -73,8 +76,8 @@ def atlas(
         bool,
         typer.Option(
             "--raw",
-            help="Keep projections as raw numbers (float16), to compute with them; they take fifty times the room. "
-            "Default: 8-bit pictures, to look at.",
+            help="Keep projections as raw numbers (float16), to compute with them; they take fifty times the "
+            "room. Default: 8-bit pictures, to look at.",
         ),
     ] = False,
     pages: Annotated[bool, typer.Option("--pages/--no-pages", help="Draw contact sheets and static pages.")] = True,
@@ -92,6 +95,7 @@ def atlas(
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
     from convscope.pipeline.build import Ask, build_atlas
+    from convscope.resources import jobs
 
     keep_freed_memory()
     check_apart(images, output)
@@ -99,8 +103,12 @@ def atlas(
     source = source if limit is None else source.head(limit)
     loaded = load(model, weights, device)
     ask = Ask(split(layers), top, per_image, per_class, method, unpool, units, trust, raw)
+    threads = workers or os.cpu_count() or 1
+    demand = jobs.atlas(loaded, source, ask, batch=batch_size, workers=threads, device=device, pages=pages)
+    ways = "take less with --units, --top" + (" or without --raw" if raw else "")
     where = executor_of(ray, ray_workers, ray_cores)
-    with progress(quiet=as_json or not err.is_terminal) as report, where as executor:
+    shown = progress(quiet=as_json or not err.is_terminal)
+    with planned(demand, max_memory, as_json, output, ways), shown as report, where as executor:
         summary = build_atlas(
             loaded,
             source,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from convscope.cli.options import AsJson, Output, Overwrite, split
+from convscope.cli.planning import MaxMemory, planned
 
 _DIAGNOSIS = "The folder that `convscope diagnose` wrote of the {} network; its numbers and filters are shown, too."
 
@@ -41,6 +42,7 @@ def compare(
     ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
+    max_memory: MaxMemory = None,
 ) -> None:
     """Match the units of two networks, such as before and after training, and write pages that show them side by side.
 
@@ -50,12 +52,16 @@ def compare(
     from convscope.atlas.comparison.result import CompareAsk
     from convscope.atlas.reader import Atlas
     from convscope.cli.screen import err, progress
+    from convscope.resources import file_jobs
     from convscope.web.comparison.export import export_comparison
 
     ask = CompareAsk(pairs_of(layers), Chance(permutations, seed), one_to_one)
     diagnoses = _both(diagnosis_a, diagnosis_b)
     atlases = Atlas.open(first), Atlas.open(second)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    with (
+        planned(file_jobs.compare(atlases), max_memory, as_json, output),
+        progress(quiet=as_json or not err.is_terminal) as report,
+    ):
         index = export_comparison(atlases, output, ask, diagnoses, overwrite=overwrite, report=report)
     _say(index, as_json)
 

@@ -21,6 +21,7 @@ from convscope.cli.options import (
     load,
     split,
 )
+from convscope.cli.planning import MaxMemory, planned
 
 
 def correspond(
@@ -71,6 +72,7 @@ def correspond(
     fill: Fill = "grey",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Decides random regions and tests.")] = 0,
     device: Device = "cpu",
+    max_memory: MaxMemory = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -84,6 +86,7 @@ def correspond(
     from convscope.images import ImageSet
     from convscope.pipeline.correspondence import FACTS, CorrespondenceAsk, correspond_images
     from convscope.probes.correspondence.choices import Choices
+    from convscope.resources import jobs
 
     keep_freed_memory()
     check_apart(images, output)
@@ -91,7 +94,8 @@ def correspond(
     ask = CorrespondenceAsk(None if layers is None else tuple(split(layers) or ()), choices)
     source = ImageSet.open(images)
     loaded = load(model, weights, device)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    demand = jobs.correspond(loaded, source, parts, choices, device)
+    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
         folder = correspond_images(
             loaded, source, parts, output, ask, device=device, overwrite=overwrite, report=report
         )

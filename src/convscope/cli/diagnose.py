@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convscope.cli.options import AsJson, Device, ModelSpec, Output, Overwrite, Weights, check_apart, load
+from convscope.cli.planning import MaxMemory, planned
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,6 +43,7 @@ def diagnose(
         int, typer.Option("--channels", help="Channels of each op with a stride whose aliasing is measured, at most.")
     ] = 64,
     device: Device = "cpu",
+    max_memory: MaxMemory = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -53,6 +55,7 @@ def diagnose(
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
     from convscope.pipeline.diagnosis import DiagnosisAsk, diagnose_models
+    from convscope.resources import jobs
 
     keep_freed_memory()
     if images is not None:
@@ -60,7 +63,8 @@ def diagnose(
     source = None if images is None else ImageSet.open(images)
     models = [load(model, weights, device), *([] if against is None else [load(against, None, device)])]
     ask = DiagnosisAsk(limit, shifts, channels)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    demand = jobs.diagnose(models, source, ask, device)
+    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
         folder = diagnose_models(models, source, output, ask, device=device, overwrite=overwrite, report=report)
     _say(folder, as_json)
 

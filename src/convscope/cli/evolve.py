@@ -21,6 +21,7 @@ from convscope.cli.options import (
     split,
     usable,
 )
+from convscope.cli.planning import MaxMemory, planned
 
 if TYPE_CHECKING:
     from convscope.probes.evolution.checkpoint import Checkpoint
@@ -71,6 +72,7 @@ def evolve(
         int | None, typer.Option("--workers", min=1, help="Threads that decode images; default: one per core.")
     ] = None,
     device: Device = "cpu",
+    max_memory: MaxMemory = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -83,6 +85,7 @@ def evolve(
     from convscope.images import ImageSet
     from convscope.pipeline.evolution import EvolutionAsk, evolve_to
     from convscope.probes.evolution.study import Settings
+    from convscope.resources import jobs
 
     keep_freed_memory()
     check_apart(images, output)
@@ -102,7 +105,8 @@ def evolve(
     checkpoints = _checkpoints(source, weights, also, at)
     opened = ImageSet.open(images)
     opened = opened if limit is None else opened.head(limit)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    demand = jobs.evolve(checkpoints, opened, settings, chosen)
+    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
         folder = evolve_to(
             checkpoints, opened, output, EvolutionAsk(chosen, settings), overwrite=overwrite, report=report
         )

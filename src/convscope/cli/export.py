@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from convscope.cli.options import AsJson
+from convscope.cli.planning import MaxMemory, planned
 
 
 def export(
@@ -20,6 +21,7 @@ def export(
         ),
     ],
     as_json: AsJson = False,
+    max_memory: MaxMemory = None,
 ) -> None:
     """Write pages as plain files: open index.html with any browser, or put the folder on any web server.
 
@@ -27,6 +29,7 @@ def export(
     """
     from convscope.cli.screen import err, out, progress
     from convscope.errors import SettingError
+    from convscope.resources import file_jobs
     from convscope.web.atlas.place import AtlasPlace
     from convscope.web.export import check_target, export_place
     from convscope.web.opening import open_places
@@ -42,7 +45,11 @@ def export(
         if isinstance(place, AtlasPlace):
             check_apart(place.atlas, site.resolve())
     shown = next(iter(places.values())) if len(places) == 1 else Shelf(places)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    atlases = [place.atlas for place in places.values() if isinstance(place, AtlasPlace)]
+    with (
+        planned(file_jobs.export(atlases), max_memory, as_json, site),
+        progress(quiet=as_json or not err.is_terminal) as report,
+    ):
         index = export_place(shown, site, lambda done, total: report("pages", done, total))
     if as_json:
         typer.echo(json.dumps({"index": str(index)}))

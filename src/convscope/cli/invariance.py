@@ -22,6 +22,7 @@ from convscope.cli.options import (
     load,
     split,
 )
+from convscope.cli.planning import MaxMemory, planned
 
 _MOST = 1000
 """Values of a range: a step of next to nothing must not fill the memory before anyone looks."""
@@ -79,6 +80,7 @@ def invariance(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Decides which images meet, and the intervals.")] = 0,
     device: Device = "cpu",
+    max_memory: MaxMemory = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -91,6 +93,7 @@ def invariance(
     from convscope.images import ImageSet
     from convscope.pipeline.invariance import InvarianceAsk, measure_invariance
     from convscope.probes.invariance.invariance import Options
+    from convscope.resources import jobs
 
     keep_freed_memory()
     check_apart(images, output)
@@ -107,7 +110,8 @@ def invariance(
     ask = InvarianceAsk(tuple(split(transform) or ()), numbers_of(values), chosen, options)
     source = ImageSet.open(images)
     models = [load(model, weights, device), *(load(spec, None, device) for spec in also or ())]
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    demand = jobs.invariance(models, source, ask, device)
+    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
         folder = measure_invariance(models, source, output, ask, overwrite=overwrite, report=report)
     _say(folder, as_json)
 

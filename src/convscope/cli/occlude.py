@@ -29,6 +29,7 @@ from convscope.cli.options import (
     sides_of,
     split,
 )
+from convscope.cli.planning import MaxMemory, planned
 
 if TYPE_CHECKING:
     from convscope.pipeline.occlusion import OcclusionSummary
@@ -90,6 +91,7 @@ def occlude(
     ray: Ray = None,
     ray_workers: RayWorkers = None,
     ray_cores: RayCores = 1,
+    max_memory: MaxMemory = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -103,7 +105,9 @@ def occlude(
     from convscope.images import ImageSet
     from convscope.pipeline.image_occlusion import OcclusionAsk
     from convscope.pipeline.occlusion import occlude_images
+    from convscope.probes.occlusion.plan import plan_occlusion
     from convscope.probes.occlusion.refine import Approximate
+    from convscope.resources import jobs
 
     keep_freed_memory()
     check_apart(image, output)
@@ -120,8 +124,12 @@ def occlude(
     source = ImageSet.open(image)
     opened = None if atlas is None else Atlas.open(atlas)
     loaded = load(model, weights, device)
+    foreseen = plan_occlusion(loaded, ask.patch, stride, layers=ask.layers, device=device)
+    seconds = foreseen.predicted * (budget if approximate else 1)
+    demand = jobs.occlude(loaded, source, foreseen.places, seconds, device)
     where = executor_of(ray, ray_workers, ray_cores)
-    with progress(quiet=as_json or not err.is_terminal) as report, where as executor:
+    shown = progress(quiet=as_json or not err.is_terminal)
+    with planned(demand, max_memory, as_json, output), shown as report, where as executor:
         summary = occlude_images(
             loaded,
             source,

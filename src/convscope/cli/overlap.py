@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from convscope.cli.options import AsJson, Output, Overwrite, check_apart
+from convscope.cli.planning import MaxMemory, planned
 
 
 def overlap(
@@ -36,6 +37,7 @@ def overlap(
     ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
+    max_memory: MaxMemory = None,
 ) -> None:
     """Find images that are also in another set: crops, mirrored, resized, re-encoded, or the same file.
 
@@ -45,12 +47,16 @@ def overlap(
     from convscope.cli.screen import err, progress
     from convscope.images import ImageSet
     from convscope.pipeline.overlap import OverlapAsk, overlap_sets
+    from convscope.resources import file_jobs
 
     for images in (first, second):
         if images is not None:
             check_apart(images, output)
     sets = [ImageSet.open(images) for images in (first, second) if images is not None]
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    with (
+        planned(file_jobs.overlap(sets), max_memory, as_json, output),
+        progress(quiet=as_json or not err.is_terminal) as report,
+    ):
         folder = overlap_sets(
             sets[0],
             sets[1] if second is not None else None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convscope.cli.options import AsJson, Device, Method, ModelSpec, Unpool, Weights, load
+from convscope.cli.planning import MaxMemory, planned
 
 if TYPE_CHECKING:
     from convscope.images import ImageSet
@@ -26,19 +27,26 @@ def project(
     method: Method = "auto",
     unpool: Unpool = "sum",
     device: Device = "cpu",
+    max_memory: MaxMemory = None,
     as_json: AsJson = False,
 ) -> None:
     """Project one unit's activation for one image down to pixels, as a PNG beside what the model saw."""
+    from convscope.atomic import replacing
     from convscope.display import beside, display_scale, to_picture, to_png
+    from convscope.engine.memory import keep_freed_memory
     from convscope.engine.project import project as project_unit
     from convscope.images import ImageSet
+    from convscope.resources import jobs
+    from convscope.units import UnitAddress
 
-    source = ImageSet.open(image)
-    result = project_unit(
-        load(model, weights, device), _only(source), unit, method=method, unpool=unpool, device=device
-    )
-    scale = display_scale([result.pixels])
-    output.write_bytes(to_png(beside(to_picture(result.pixels, scale), result.view)))
+    keep_freed_memory()
+    picture, loaded = _only(ImageSet.open(image)), load(model, weights, device)
+    demand = jobs.project(loaded, UnitAddress.parse(unit).layer, device)
+    with planned(demand, max_memory, as_json, output):
+        result = project_unit(loaded, picture, unit, method=method, unpool=unpool, device=device)
+        scale = display_scale([result.pixels])
+        with replacing(output) as temporary:
+            temporary.write_bytes(to_png(beside(to_picture(result.pixels, scale), result.view)))
     facts = {
         "unit": str(result.unit),
         "value": result.value,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,7 @@ from convscope.cli.options import (
     listed,
     load,
 )
+from convscope.cli.planning import MaxMemory, planned
 
 if TYPE_CHECKING:
     from convscope.train.result import Trained
@@ -56,6 +58,7 @@ def train(
     workers: Annotated[
         int, typer.Option("--workers", help="Processes that decode images, where not all fit in memory.")
     ] = 4,
+    max_memory: MaxMemory = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a network; the same command goes on where a stopped one ended.
@@ -68,6 +71,7 @@ def train(
     from convscope.extras import optional
 
     optional("lightning", "train", "training")
+    from convscope.resources import training_jobs
     from convscope.train.reading import changes_of, load_recipe
     from convscope.train.run import Machine, is_first_process
     from convscope.train.run import train as run
@@ -78,7 +82,10 @@ def train(
     wanted = load_recipe(recipe, changes_of(changes or []))
     splits = open_splits(data, validation, seed, listed(exclude))
     quiet = as_json or not err.is_terminal or not is_first_process()
-    with progress(quiet) as report:
+    with ExitStack() as around:
+        if is_first_process():
+            around.enter_context(planned(training_jobs.train(wanted, splits), max_memory, as_json, output))
+        report = around.enter_context(progress(quiet))
         found = run(wanted, splits, output, seed=seed, machine=Machine(accelerator, devices, workers), report=report)
     if is_first_process():
         _say(found, splits, as_json)
@@ -113,6 +120,7 @@ def evaluate(
     ] = False,
     exclude: Exclude = None,
     device: Device = "cpu",
+    max_memory: MaxMemory = None,
     as_json: AsJson = False,
 ) -> None:
     """Top-1 and top-5 error on labelled images; of several models, by the mean of their probabilities."""
@@ -121,12 +129,14 @@ def evaluate(
     from convscope.images import ImageSet
     from convscope.images.exclusion import without
     from convscope.probes.evaluation.evaluate import evaluate as measure
+    from convscope.resources import jobs
 
     keep_freed_memory()
     excluded = listed(exclude)
     source = without(ImageSet.open(images), excluded) if excluded else ImageSet.open(images)
     loaded = [load(spec, None, device) for spec in models]
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    demand = jobs.evaluate(loaded, source, 10 if ten_crops else 1, device)
+    with planned(demand, max_memory, as_json), progress(quiet=as_json or not err.is_terminal) as report:
         found = measure(
             loaded,
             source,

@@ -22,6 +22,7 @@ from convscope.cli.options import (
     load,
     split,
 )
+from convscope.cli.planning import MaxMemory, planned
 
 _DIGITS = 9
 
@@ -91,6 +92,7 @@ def transfer(
     ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Decides the draws.")] = 0,
     device: Device = "cpu",
+    max_memory: MaxMemory = None,
     accelerator: Accelerator = "auto",
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -110,6 +112,7 @@ def transfer(
     from convscope.probes.transfer.labelled import fetch, open_labelled
     from convscope.probes.transfer.protocol import load_protocol
     from convscope.probes.transfer.transfer import Ask
+    from convscope.resources import jobs
 
     keep_freed_memory()
     check_apart(data, output)
@@ -142,7 +145,8 @@ def transfer(
     if excluded := listed(exclude):
         labelled = labelled.without(excluded)
     loaded = load(model, weights, device)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    demand = jobs.transfer(loaded, labelled, ask, device)
+    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
         found = transfer_to(
             loaded,
             labelled,

@@ -23,6 +23,7 @@ from convscope.cli.options import (
     load,
     split,
 )
+from convscope.cli.planning import MaxMemory, planned
 
 
 def trust(
@@ -40,6 +41,7 @@ def trust(
     unpool: Unpool = "sum",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the new weights and the random signals.")] = 0,
     device: Device = "cpu",
+    max_memory: MaxMemory = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -52,13 +54,15 @@ def trust(
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
     from convscope.pipeline.trust import TrustAsk, write_trust
+    from convscope.resources import jobs
 
     keep_freed_memory()
     check_apart(images, output)
     ask = TrustAsk(None if layers is None else tuple(split(layers) or ()), method, count, units, steps, unpool, seed)
     source = ImageSet.open(images)
     loaded = load(model, weights, device)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    demand = jobs.trust(loaded, source, ask, device)
+    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
         facts = write_trust(loaded, source, output, ask, device=device, overwrite=overwrite, report=report)
     _say(facts, as_json)
 

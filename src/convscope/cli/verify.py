@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from convscope.cli.options import SCHEMES, AsJson, Device, Layers, Weights, starting
+from convscope.cli.planning import MaxMemory
 
 FAILED = 1
 IMAGES_OF_A_SET, IMAGES_OF_AN_ATLAS = 2, 8
@@ -41,6 +42,7 @@ def verify(
         bool, typer.Option("--repair", help="Make again the files of the atlas that are damaged, and no others.")
     ] = False,
     device: Device = "cpu",
+    max_memory: MaxMemory = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute a model's values a second way, or check an atlas: print the largest difference of each layer.
@@ -62,7 +64,9 @@ def verify(
             if repair:
                 raise SettingError("--repair is for an atlas: convscope verify ATLAS MODEL IMAGES --repair")
             drawn = count or IMAGES_OF_A_SET
-            passed = verify_model(ModelCheck(model, Path(images), weights, layers, drawn, seed, limit, device), as_json)
+            passed = verify_model(
+                ModelCheck(model, Path(images), weights, layers, drawn, seed, limit, device, max_memory), as_json
+            )
         case [atlas, *source] if len(source) in (0, 2):
             if layers is not None:
                 raise SettingError("--layers is for a model; an atlas is checked in all its layers")
@@ -72,7 +76,9 @@ def verify(
                 )
             drawn = count or IMAGES_OF_AN_ATLAS
             opened = (source[0], Path(source[1])) if source else None
-            passed = verify_atlas(AtlasCheck(Path(atlas), opened, weights, drawn, seed, limit, repair, device), as_json)
+            passed = verify_atlas(
+                AtlasCheck(Path(atlas), opened, weights, drawn, seed, limit, repair, device, max_memory), as_json
+            )
         case _:
             raise SettingError(
                 f"expected an atlas, a model and images, or all three, not {len(what)} names: {' '.join(what)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from convscope.cli.options import load
+from convscope.cli.planning import planned
 from convscope.cli.verification import facts, say
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from convscope.images import ImageSet
     from convscope.models import Model
     from convscope.probes.verification.result import Verification
+
+    Source = tuple[Model, ImageSet]
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class AtlasCheck:
     limit: int | None
     repair: bool
     device: str
+    max_memory: str | None
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,9 @@ def verify_atlas(asked: AtlasCheck, as_json: bool) -> bool:
     """Check the atlas, repair it if that was asked for, and print what was found; whether all is well."""
     from convscope.cli.screen import err, progress
 
-    with progress(quiet=as_json or not err.is_terminal) as report:
-        found = _checked(asked, report)
+    source = _opened(asked) if asked.source else None
+    with _planned(asked, source, as_json), progress(quiet=as_json or not err.is_terminal) as report:
+        found = _checked(asked, source, report)
     if as_json:
         typer.echo(json.dumps(_facts(found)))
     else:
@@ -62,7 +68,7 @@ def verify_atlas(asked: AtlasCheck, as_json: bool) -> bool:
     return found.passed
 
 
-def _checked(asked: AtlasCheck, report: Any) -> _Found:
+def _checked(asked: AtlasCheck, source: Source | None, report: Any) -> _Found:
     from convscope.atlas.damage import check_files
     from convscope.atlas.reader import Atlas
     from convscope.atlas.relations import broken_relations
@@ -71,7 +77,6 @@ def _checked(asked: AtlasCheck, report: Any) -> _Found:
 
     files = check_files(asked.atlas, partial(report, "files"))
     repaired: tuple[str, ...] = ()
-    source = _opened(asked) if asked.source else None
     if files.damaged and asked.repair and source is not None:
         repaired = tuple(each.file for each in files.damaged)
         repair(asked.atlas, *source, files.damaged, device=asked.device, report=report)
@@ -87,7 +92,16 @@ def _checked(asked: AtlasCheck, report: Any) -> _Found:
     return _Found(files, repaired, relations, values)
 
 
-def _opened(asked: AtlasCheck) -> tuple[Model, ImageSet]:
+def _planned(asked: AtlasCheck, source: Source | None, as_json: bool) -> AbstractContextManager[None]:
+    """What computing takes; reading files alone takes next to nothing."""
+    from convscope.resources import jobs
+
+    if source is None:
+        return nullcontext()
+    return planned(jobs.verify(*source, asked.count, asked.device), asked.max_memory, as_json)
+
+
+def _opened(asked: AtlasCheck) -> Source:
     from convscope.images import ImageSet
 
     assert asked.source is not None

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from convscope.cli.options import load, split
+from convscope.cli.planning import planned
 from convscope.cli.verification import facts, say
 
 
@@ -24,6 +25,7 @@ class ModelCheck:
     seed: int
     limit: int | None
     device: str
+    max_memory: str | None
 
 
 def verify_model(asked: ModelCheck, as_json: bool) -> bool:
@@ -31,13 +33,16 @@ def verify_model(asked: ModelCheck, as_json: bool) -> bool:
     from convscope.cli.screen import err, progress
     from convscope.images import ImageSet
     from convscope.probes.verification.verify import verify_model
+    from convscope.resources import jobs
 
     source = ImageSet.open(asked.images)
+    source = source if asked.limit is None else source.head(asked.limit)
     loaded = load(asked.model, asked.weights, asked.device)
-    with progress(quiet=as_json or not err.is_terminal) as report:
+    demand = jobs.verify(loaded, source, asked.count, asked.device)
+    with planned(demand, asked.max_memory, as_json), progress(quiet=as_json or not err.is_terminal) as report:
         found = verify_model(
             loaded,
-            source if asked.limit is None else source.head(asked.limit),
+            source,
             split(asked.layers),
             count=asked.count,
             seed=asked.seed,

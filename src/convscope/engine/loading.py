@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from convscope.engine.allowance import allowed
 from convscope.errors import ImageError
 from convscope.images import ImageSet
 from convscope.models import Preprocessing
@@ -54,7 +55,11 @@ def read_view(images: ImageSet, index: int, preprocessing: Preprocessing) -> tup
 def batches(
     images: ImageSet, indices: Sequence[int], preprocessing: Preprocessing, batch_size: int, workers: int
 ) -> Iterator[Batch]:
-    """The images ``indices`` in order, ``batch_size`` at a time, the next two batches being decoded meanwhile."""
+    """The images ``indices`` in order, ``batch_size`` at a time, the next two batches being decoded meanwhile.
+
+    Where less memory is allowed, batches are smaller.
+    """
+    batch_size = min(batch_size, allowed().images)
     chunks = iter([indices[i : i + batch_size] for i in range(0, len(indices), batch_size)])
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="decode") as pool:
 

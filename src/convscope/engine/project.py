@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from convscope.display import display_scale, to_picture, to_png
+from convscope.engine.allowance import allowed
 from convscope.engine.graphs import graph_of
 from convscope.engine.layers import Layer, check_inside, find_layers
 from convscope.engine.spans import Span
@@ -138,16 +139,12 @@ def window_of(layer: Layer, y: int, x: int, size: tuple[int, int]) -> tuple[int,
     return rows.start, columns.start, rows.stop, columns.stop
 
 
-_SIGNAL_LIMIT = 128_000_000
-"""Bytes that the signals of one walk may take at the widest map (a few times this is in use at once)."""
-
-
 def _chunks(recorded: Trace, layer: Layer, places: Sequence[Item]) -> Iterator[Sequence[Item]]:
     widest = max(v.nbytes for v in recorded.values.values() if isinstance(v, Tensor) and v.dim() == 4 and len(v) == 1)
     image = recorded.values[INPUT].shape[2:]
     parts = [min(1.0, field.size / length) for field, length in zip((layer.rows, layer.columns), image, strict=True)]
     share = 1.0 if layer.gated else parts[0] * parts[1]
-    size = max(1, int(_SIGNAL_LIMIT / (widest * share)))
+    size = max(1, int(allowed().signals / (widest * share)))  # a few times this is in use at once
     return (places[i : i + size] for i in range(0, len(places), size))
 
 

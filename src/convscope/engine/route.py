@@ -17,6 +17,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.engine.allowance import allowed
 from convscope.engine.cost import FLOAT_BYTES, Machine, Work, multiply_adds, weight_bytes
 from convscope.engine.gather import Axes, Spans
 from convscope.engine.network import Network
@@ -26,8 +27,6 @@ from convscope.window import Field
 
 MOST_PLACES = 96
 """Places of one batch, at most."""
-_BATCH_BYTES = 48_000_000
-"""Bytes that the largest value of a batch may take, unless it holds a single place."""
 _BANDS = (1, 3, 5, 8)
 """Numbers of classes that the border is tried to be told apart in."""
 
@@ -253,4 +252,4 @@ def _per_position(net: Network, name: str, axes: Axes) -> int:
 
 
 def _batch(numbers: int) -> int:
-    return max(1, min(MOST_PLACES, _BATCH_BYTES // max(FLOAT_BYTES * numbers, 1)))
+    return max(1, min(MOST_PLACES, allowed().places // max(FLOAT_BYTES * numbers, 1)))

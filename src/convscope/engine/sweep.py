@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convscope.engine.allowance import allowed
 from convscope.engine.changed import Changed, Read, wholes
 from convscope.engine.cost import MACHINES
 from convscope.engine.gather import Spans, cut_out, paste, positions_back, positions_first, with_border
@@ -52,7 +53,7 @@ def plan(
     if not wanted.all():
         asked = wanted.reshape(len(occluders.rows), len(occluders.columns))
         return find_route(net, occluders.rows, occluders.columns, size, machine, windows, asked)
-    question = (occluders.rows, occluders.columns, size, windows)
+    question = (occluders.rows, occluders.columns, size, windows, allowed().places)
     if question not in net.plans:
         net.plans[question] = find_route(net, occluders.rows, occluders.columns, size, machine, windows)
     found: Route = net.plans[question]

@@ -21,6 +21,7 @@ from convscope.engine.layers import Layer
 from convscope.engine.project import Way
 from convscope.images import ImageSet
 from convscope.models import Model
+from convscope.pipeline.atlas_spectra import RANKS, evenly
 from convscope.pipeline.part_projection import PartTasks, ProjectParts, part_of
 from convscope.pipeline.winners import Task, choose_units, in_parts, tasks_of, winners_of
 
@@ -68,7 +69,7 @@ def write_projections(
         done[name] = max(done[name], made)  # what a lost worker was at begins anew
         report(sum(done.values()), total)
 
-    work = ProjectParts(Carried(model), way, raw, device)
+    work = ProjectParts(Carried(model), way, raw, _spectral(tasks), device)
     with closing(executor.run(work, [parts[name] for name in missing], progress)) as results:
         for job, (pictures, projections) in results:
             name = missing[job]
@@ -76,6 +77,16 @@ def write_projections(
                 write_table(folder, "projections", projections, name)
             write_table(folder, "pictures", pictures, name)
             progress(job, parts[name].winners)
+
+
+def _spectral(tasks: Sequence[Task]) -> dict[str, frozenset[int]]:
+    """For each layer the units that its spectrum is measured on: some of those with a strong projection."""
+    strong: dict[str, set[int]] = {}
+    for winner in (winner for task in tasks for winner in task.winners):
+        units = strong.setdefault(winner.layer.address, set())
+        if winner.rank < RANKS:
+            units.add(winner.unit)
+    return {layer: frozenset(evenly(units)) for layer, units in strong.items()}
 
 
 def _files_of(name: str, part: PartTasks) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from convscope.atlas.tables import file_of
 from convscope.atlas.writer import write_table
 from convscope.errors import AtlasFormatError
 from convscope.pipeline.picture_spectrum import picture_spectrum
+from convscope.spectrum import RINGS
 
 UNITS, RANKS = 32, 3
 """Units of a layer, and projections of each: enough for a mean, at a second or two for a layer that sees much."""
@@ -69,9 +70,8 @@ def _pairs(tables: Tables, layer: str) -> Iterator[tuple[int, Shares, Shares]]:
     for row in merge_rows(table, ProjectionRow, where, key=lambda row: (row.unit, row.rank)):
         if row.image not in pictures:
             raise AtlasFormatError(f"pictures: image {row.image} is missing, in which {layer}:{row.unit} is projected.")
-        projection = Projection.unpack(row)
-        projected = picture_spectrum(projection.pixels)
-        patch = picture_spectrum(_patch(projection, decode_picture(pictures[row.image])))
+        projected = _projected(row)
+        patch = picture_spectrum(_patch(row, decode_picture(pictures[row.image])))
         if projected is not None and patch is not None:
             yield row.unit, projected, patch
 
@@ -84,11 +84,28 @@ def _chosen(tables: Tables, layer: str) -> list[int]:
     """At most ``UNITS`` units that have projections, evenly spaced by channel."""
     with damage_named(tables["projections"], ProjectionRow):
         column = tables["projections"].to_table(columns=["unit"], filter=_strongest(layer))["unit"]
-    units = sorted(column.unique().to_pylist())
-    count = min(UNITS, len(units))
-    return [units[(2 * number + 1) * len(units) // (2 * count)] for number in range(count)]
+    return evenly(column.unique().to_pylist())
 
 
-def _patch(box: Projection, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = box.pixels.shape[:2]
-    return picture[box.top : box.top + height, box.left : box.left + width]
+def evenly(units: Collection[int]) -> list[int]:
+    """At most ``UNITS`` of them, evenly spaced."""
+    ordered = sorted(units)
+    count = min(UNITS, len(ordered))
+    return [ordered[(2 * number + 1) * len(ordered) // (2 * count)] for number in range(count)]
+
+
+def _projected(row: ProjectionRow) -> Shares | None:
+    """As it was measured before the projection was stored; else, in older and smaller atlases, from what is stored."""
+    if row.spectrum is None:
+        return picture_spectrum(Projection.unpack(row).pixels)
+    shares = np.frombuffer(row.spectrum, "<f4") if len(row.spectrum) == 4 * RINGS else np.zeros(0)
+    if not np.isfinite(shares).all() or not np.isclose(shares.sum(), 1, atol=1e-3):
+        raise AtlasFormatError(
+            f"projections, {row.layer}:{row.unit}, rank {row.rank}, column spectrum: these are not the shares of "
+            f"{RINGS} rings. Make the atlas again."
+        )
+    return shares.astype(np.float64)
+
+
+def _patch(box: ProjectionRow, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return picture[box.top : box.top + box.height, box.left : box.left + box.width]

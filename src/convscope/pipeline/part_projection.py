@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,8 @@ from convscope.engine.trace import trace
 from convscope.errors import ImageSetError, about
 from convscope.images import ImageSet
 from convscope.models import Model
+from convscope.pipeline.atlas_spectra import RANKS
+from convscope.pipeline.picture_spectrum import picture_spectrum
 from convscope.pipeline.pictures import encode_picture
 from convscope.pipeline.winners import Task, Winner
 
@@ -48,6 +50,8 @@ class ProjectParts:
     carried: Carried
     way: Way
     raw: bool
+    spectral: Mapping[str, Collection[int]]
+    """For each layer the units whose strongest projections are measured, where they are kept as pictures."""
     device: str
 
     def prepare(self, cores: int) -> Callable[[PartTasks], Steps[Rows]]:  # noqa: ARG002
@@ -63,10 +67,16 @@ class ProjectParts:
             pictures += [encode_picture(task.image, view)] if task.picture else []
             with about(f"image {part.images.names[place]!r}"):
                 found = project_image(model, torch.from_numpy(view)[None], task.winners, self.way, self.device)
-                packed += [projection.pack(raw=self.raw) for projection in found]
+                packed += [self._packed(projection) for projection in found]
             yield len(packed)
         packed.sort(key=lambda row: (row.layer, row.unit, row.rank))
         return pictures, packed
+
+    def _packed(self, projection: Projection) -> ProjectionRow:
+        # Raw numbers can be measured later; a picture would show fewer fine patterns than there are.
+        chosen = projection.rank < RANKS and projection.unit in self.spectral[projection.layer]
+        spectrum = picture_spectrum(projection.pixels) if chosen and not self.raw else None
+        return projection.pack(raw=self.raw, spectrum=spectrum)
 
 
 def _view(model: Model, images: ImageSet, image: int) -> View:
