@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +18,7 @@ def test_evenly_spaced(total: int, limit: int) -> None:
     if chosen:
         assert chosen[0] >= 0
         assert chosen[-1] < total
-    steps = {after - before for before, after in zip(chosen, chosen[1:], strict=False)}
+    steps = {after - before for before, after in pairwise(chosen)}
     assert len(steps) <= 2
     assert not steps or max(steps) - min(steps) <= 1
 

@@ -32,7 +32,7 @@ class Tape:
             return leaves, evaluate(self.node, {**self.values, **leaves})
 
     def _leaf(self, name: str) -> Tensor:
-        value = self.values[name].detach()
+        value: Tensor = self.values[name].detach()
         return (value.contiguous() if self.node.op in _CONTIGUOUS else value).requires_grad_()
 
     def transpose(self, signal: Tensor) -> dict[str, Tensor]:
