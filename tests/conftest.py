@@ -25,8 +25,8 @@ ARGUMENTS = [
 ]
 
 # Two things took a fifth of every export. Half a million objects of torch live as long as the process, and the
-# collector looked through them again and again. And pytest listens to each logger that does not hand on what it is told,
-# whereupon torch writes down every step: so this one, which torch itself keeps hold of, is taken off the list.
+# collector looked through them again and again. And pytest listens to each logger that does not hand on what it is
+# told, whereupon torch writes down every step: so this one, which torch itself keeps hold of, is taken off the list.
 gc.set_threshold(20_000, 10, 100)
 assert torch._logging._internal.trace_log.name == "torch.__trace"
 logging.root.manager.loggerDict.pop("torch.__trace", None)
