@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from coverage import Coverage
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
@@ -20,6 +23,13 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# Two things took a fifth of every export. Half a million objects of torch live as long as the process, and the
+# collector looked through them again and again. And pytest listens to each logger that does not hand on what it is
+# told, whereupon torch writes down every step: so this one, which torch itself keeps hold of, is taken off the list.
+gc.set_threshold(20_000, 10, 100)
+assert torch._logging._internal.trace_log.name == "torch.__trace"
+logging.root.manager.loggerDict.pop("torch.__trace", None)
 
 settings.register_profile("convscope", deadline=None)  # a busy machine is no failure: timings stand in bench/
 settings.load_profile("convscope")

@@ -33,8 +33,7 @@ class Tape:
 
     def _leaf(self, name: str) -> Tensor:
         value: Tensor = self.values[name].detach()
-        value = value.contiguous() if self.node.op in _CONTIGUOUS else value
-        return value.requires_grad_()
+        return (value.contiguous() if self.node.op in _CONTIGUOUS else value).requires_grad_()
 
     def transpose(self, signal: Tensor) -> dict[str, Tensor]:
         """The op's own vector-Jacobian product.
