@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -37,9 +38,14 @@ def csv_columns(content: bytes, place: Path, types: Types) -> pa.Table:
     )
     parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
     try:
-        return pyarrow.csv.read_csv(io.BytesIO(content), parse_options=parsing, convert_options=options)
+        found = pyarrow.csv.read_csv(io.BytesIO(content), parse_options=parsing, convert_options=options)
     except (pa.ArrowException, KeyError, OSError) as error:
         raise _damaged(place, error) from error
+    for name in found.column_names:
+        column = found.column(name)
+        if pa.types.is_floating(column.type) and not pc.all(pc.is_finite(column), min_count=0).as_py():
+            raise _damaged(place, ValueError(f"column {name} has numbers that are NaN or infinite"))
+    return found
 
 
 def _damaged(place: Path, error: Exception) -> AtlasFormatError:

@@ -153,9 +153,12 @@ def run_rows(files: ResultFiles) -> list[dict[str, Any]]:
 def run_folder(files: ResultFiles, name: str) -> Path | None:
     """The folder of a run inside an ablation's folder; None if it is not there, is a link, or leads elsewhere."""
     trainings, place = files.path / RUNS, files.path / RUNS / name
-    if place.parent != trainings or name in (".", "..", "") or trainings.is_symlink() or place.is_symlink():
+    try:
+        if place.parent != trainings or name in (".", "..", "") or trainings.is_symlink() or place.is_symlink():
+            return None
+        return place if (place / "run.json").is_file() else None
+    except (OSError, ValueError):  # a name that is too long, or has a null character
         return None
-    return place if (place / "run.json").is_file() else None
 
 
 def run_address(number: int) -> str:
