@@ -72,6 +72,7 @@ CHANGED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "evolution/evolution.json": ("read", lambda content: content.replace(b"weights are", b"\\ud800")),
     "ablation/runs.csv": ("read", lambda content: content.replace(b"-seed-3", b"-seed-3" * 60)),
     "ablation/summary.csv": ("refused", lambda content: re.sub(rb",0\.\d+,", b",inf,", content, count=1)),
+    "ablation/summary.csv, quantity": ("refused", lambda content: content.replace(b'"validation_error"', b"", 1)),
     "run/run.json": ("read", lambda content: content.replace(b"a note", b"\\udfff")),
 }
 """The same, where the file is too long to be written here: how a valid one was changed."""
@@ -80,9 +81,10 @@ CHANGED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 @pytest.mark.parametrize("name", CHANGED)
 def test_what_was_found_in_folders_stays_mended(name: str, tmp_path: Path) -> None:
     end, change = CHANGED[name]
-    (content,) = READERS[name].seeds()
+    reader = READERS[name.partition(",")[0]]
+    (content,) = reader.seeds()
     assert change(content) != content
-    assert run(READERS[name], change(content), tmp_path) == end
+    assert run(reader, change(content), tmp_path) == end
 
 
 @pytest.mark.parametrize(("name", "number"), [(name, n) for name, files in FOUND.items() for n in range(len(files))])

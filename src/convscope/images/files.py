@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
 
 from convscope.errors import ImageError, ImageSetError
 
@@ -131,7 +132,7 @@ class LocalFile:
 
     def beside(self, line: str) -> LocalFile:
         """What a line of this file names, relative to its folder or absolute."""
-        return LocalFile(str(self._whole().parent), line)
+        return LocalFile(intern(str(self._whole().parent)), line)
 
     def _whole(self) -> Path:
         return Path(self.folder, self.path)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
+from sys import intern
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, unquote
 
@@ -180,7 +181,7 @@ class RemoteFile:
 
     def below(self, path: str) -> RemoteFile:
         """The file of a path that ``found`` gave."""
-        return RemoteFile(self.url.rstrip("/") + "/", path)
+        return RemoteFile(intern(self.url.rstrip("/") + "/"), path)
 
     def beside(self, line: str) -> RemoteFile:
         """What a line of a list names: a file in the list's folder or below it, since nobody vouches for the list."""
@@ -190,7 +191,7 @@ class RemoteFile:
                 "and below, without '..'; a list on this machine may name addresses of any store."
             )
         folder = self.url.partition("?")[0].rpartition("/")[0] + "/"
-        return RemoteFile(folder, quote(line) if self.url.startswith("http") else line)
+        return RemoteFile(intern(folder), quote(line) if self.url.startswith("http") else line)
 
     def _asked(self, question: Callable[[Store, Any], T]) -> T:
         name = self.folder.partition(":")[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from convscope.errors import ImageError
@@ -52,7 +52,6 @@ class _Next:
 
     name: bytes | None = None
     size: int | None = None
-    fields: dict[bytes, bytes] = field(default_factory=dict)
 
 
 def members(stream: BinaryIO, total: int) -> Iterator[Member]:

@@ -124,8 +124,7 @@ def ablation_page(folder: str | Path) -> AblationPage:
     """
     files = ResultFiles(Path(folder))
     plan, facts = _plan(files)
-    summary = csv_columns(files.read(SUMMARY), files.path / SUMMARY, _SUMMARY).to_pylist()
-    runs = run_rows(files)
+    summary, runs = _summary_rows(files), run_rows(files)
     names = list(folders_of(files))
     quantities = tuple(dict.fromkeys(row["quantity"] for row in summary))
     return AblationPage(
@@ -134,12 +133,19 @@ def ablation_page(folder: str | Path) -> AblationPage:
         question=" ".join(plan.question.split()),
         limits=_points(plan.limits),
         quantities=tuple(QUANTITIES.get(name, name.replace("_", " ").replace("-", " ")) for name in quantities),
-        variants=tuple(_variants(summary, runs, quantities, files)),
+        variants=tuple(_variants(summary, runs, quantities)),
         figures=figures_of(files, FIGURES),
         runs=tuple(_run_line(row, names) for row in runs),
         facts=facts,
         downloads=downloads_of(files, FILES),
     )
+
+
+def _summary_rows(files: ResultFiles) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = csv_columns(files.read(SUMMARY), files.path / SUMMARY, _SUMMARY).to_pylist()
+    if any(row[name] is None for row in rows for name in ("variant", "quantity", "mean", "runs")):
+        raise AtlasFormatError(f"{files.path / SUMMARY} has a row without variant, quantity, runs or mean.")
+    return rows
 
 
 def run_rows(files: ResultFiles) -> list[dict[str, Any]]:
@@ -191,12 +197,10 @@ def _short(value: object) -> str:
 
 
 def _variants(
-    summary: list[dict[str, Any]], runs: list[dict[str, Any]], quantities: tuple[str, ...], files: ResultFiles
+    summary: list[dict[str, Any]], runs: list[dict[str, Any]], quantities: tuple[str, ...]
 ) -> list[VariantLine]:
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for row in summary:
-        if row["variant"] is None or row["quantity"] is None or row["mean"] is None or row["runs"] is None:
-            raise AtlasFormatError(f"{files.path / SUMMARY} has a row without variant, quantity, runs or mean.")
         found.setdefault(row["variant"], {})[row["quantity"]] = row
     sizes = {row["variant"]: row["parameters"] for row in runs}
     return [
