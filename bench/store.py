@@ -45,7 +45,9 @@ def compare(row: ProjectionRow) -> tuple[float, ...]:
     error = np.abs(to_picture(stored.pixels, scale).astype(int) - to_picture(raw.pixels, scale))
     tiles = [shrink(each.pixels, TILE) for each in (raw, stored)]
     shown = [to_picture(tile, display_scale([tile])) for tile in tiles]
-    alike = structural_similarity(*shown, channel_axis=2) if min(shown[0].shape[:2]) >= 7 else np.nan  # type: ignore[no-untyped-call]
+    alike = np.nan
+    if min(shown[0].shape[:2]) >= 7:
+        alike = structural_similarity(*shown, channel_axis=2)  # type: ignore[no-untyped-call]
     sizes = raw.pixels.shape[0] * raw.pixels.shape[1], len(row.values), len(packed.values)
     return (*sizes, error.mean(), error.max(), alike, 1000 * spent)
 

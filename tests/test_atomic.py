@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -52,6 +53,12 @@ def test_other_failures_are_not_renamed(tmp_path: Path, monkeypatch: pytest.Monk
 def test_room_is_that_of_the_disk_of_the_nearest_folder(tmp_path: Path) -> None:
     status = os.statvfs(tmp_path)
     assert free_bytes(tmp_path / "not" / "yet") == pytest.approx(status.f_bavail * status.f_frsize, rel=0.05)
+
+
+def test_a_file_system_that_does_not_count_refuses_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    nothing = type(shutil.disk_usage("/"))(0, 0, 0)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: nothing)
+    assert free_bytes(tmp_path) > 10**18
 
 
 FILL = """

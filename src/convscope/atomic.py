@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,9 +58,13 @@ def full_disk_named(path: Path) -> Iterator[None]:
 
 
 def free_bytes(path: Path) -> int:
-    """What this user may still write to the disk on which ``path`` is, or would be, made."""
+    """What this user may still write to the disk on which ``path`` is, or would be, made.
+
+    Of a file system that does not count, such as ``/proc``, there is no end: a write will say what is wrong.
+    """
     there = next(each for each in (path, *path.absolute().parents) if each.exists())
-    return shutil.disk_usage(there).free
+    usage = shutil.disk_usage(there)
+    return usage.free if usage.total else sys.maxsize
 
 
 def file_in_the_way(folder: Path) -> Path | None:

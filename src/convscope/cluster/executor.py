@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 from convscope.cluster.crew import Crew
 from convscope.cluster.session import LOCAL, connected
 from convscope.cluster.worker import Worker, versions
+from convscope.engine.allowance import allowed
 from convscope.engine.executor import Report, Work
 from convscope.errors import ClusterError, SettingError
 
@@ -50,7 +51,7 @@ class RayExecutor:
         crew = Crew(
             ray,
             hire=actor.remote,
-            call=lambda handle: handle.prepare.remote(shared, self.cores, versions()),
+            call=lambda handle: handle.prepare.remote(shared, self.cores, versions(), allowed()),
             size=size,
             patience=self.patience,
         )

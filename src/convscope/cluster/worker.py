@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from convscope import errors
+from convscope.engine.allowance import Allowance, allowing
 from convscope.engine.executor import Work
 from convscope.engine.memory import keep_freed_memory
 from convscope.errors import ClusterError, ConvscopeError
@@ -58,14 +59,17 @@ class Failed:
 class Worker:
     """Runs as a Ray actor; its process ends with whoever made it."""
 
-    def prepare(self, work: Work[Any, Any], cores: int, expected: Versions) -> Failed | int:
-        """Make everything ready that all jobs need; the process id, or why it cannot be done."""
+    def prepare(self, work: Work[Any, Any], cores: int, expected: Versions, allowance: Allowance) -> Failed | int:
+        """Make everything ready that all jobs need; the process id, or why it cannot be done.
+
+        Steps of the jobs keep to the ``allowance`` of whoever asks, each worker for itself.
+        """
         try:
             _check_versions(expected)
             if "torch" in sys.modules:  # the work has arrived, so it is there if it is needed
                 sys.modules["torch"].set_num_threads(cores)
             keep_freed_memory()
-            self._do = work.prepare(cores)
+            self._do, self._allowance = work.prepare(cores), allowance
         except (ConvscopeError, OSError) as error:
             return Failed.of(error)
         return os.getpid()
@@ -76,7 +80,8 @@ class Worker:
         steps = self._do(job)
         try:
             while True:
-                done = next(steps)
+                with allowing(self._allowance):
+                    done = next(steps)
                 if time.monotonic() - told >= EVERY:
                     told = time.monotonic()
                     yield done

@@ -143,8 +143,9 @@ def invariance(models: Sequence[Model], images: ImageSet, ask: InvarianceAsk, de
 
 def correspond(model: Model, images: ImageSet, parts: Path, choices: Choices, device: str) -> Demand:
     """Each marked part covered, and so many random regions beside it."""
-    marked = read_parts(parts, choices.only, side=choices.side)
-    covers = len(marked) * (1 + choices.draws)
+    marked = read_parts(parts, images.names, side=choices.side)
+    taken = [part for part in marked if not choices.only or part.name in choices.only]
+    covers = len(taken) * (1 + choices.draws)
     each = covers / len(images)
     return passes("correspond", [model], len(images), each, source=images, batch=16, device=device, disk=FIGURES)
 
