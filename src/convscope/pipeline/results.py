@@ -80,7 +80,9 @@ class ResultFolder:
         schema = schema_of(kind)
         tables = [_table(schema, part) for part in parts]
         with replacing(self.path / name) as temporary:
-            _TABLE_WRITERS[Path(name).suffix](pa.concat_tables([schema.empty_table(), *tables]), temporary)
+            whole = pa.concat_tables([schema.empty_table(), *tables])
+            # as one chunk: with pyarrow 18 an empty first one has the head of a CSV file written twice
+            _TABLE_WRITERS[Path(name).suffix](whole.combine_chunks(), temporary)
 
     def finish(self, found: Facts, seconds: Mapping[str, float]) -> None:
         """Write the facts, which says that the folder is whole."""
