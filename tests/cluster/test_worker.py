@@ -13,6 +13,7 @@ from convscope.cli.options import executor_of
 from convscope.cluster.executor import RayExecutor
 from convscope.cluster.session import connected
 from convscope.cluster.worker import Done, Failed, Worker, versions
+from convscope.engine.allowance import USUAL
 from convscope.engine.executor import HERE
 from convscope.errors import ClusterError, MissingExtraError, NumberError, SettingError
 from tests.cluster.work import Doubling
@@ -36,7 +37,7 @@ def test_an_error_of_the_system_keeps_its_words() -> None:
 
 def test_a_worker_does_one_job_after_the_other(tmp_path: Path) -> None:
     worker = Worker()
-    assert worker.prepare(Doubling(tmp_path, wrong=frozenset([5])), 1, versions()) > 0  # type: ignore[operator]
+    assert worker.prepare(Doubling(tmp_path, wrong=frozenset([5])), 1, versions(), USUAL) > 0  # type: ignore[operator]
     assert list(worker.run(4)) == [Done(8)]
     (failed,) = worker.run(5)
     assert isinstance(failed, Failed)
@@ -46,7 +47,7 @@ def test_a_worker_does_one_job_after_the_other(tmp_path: Path) -> None:
 
 def test_other_versions_are_refused(tmp_path: Path) -> None:
     other = (("convscope", "0.0.0"), ("torch", "0.0.1"))
-    failed = Worker().prepare(Doubling(tmp_path), 1, other)
+    failed = Worker().prepare(Doubling(tmp_path), 1, other, USUAL)
     assert isinstance(failed, Failed)
     assert isinstance(failed.error(), ClusterError)
     assert "has convscope 0.0.0, torch 0.0.1: results would depend" in failed.message
