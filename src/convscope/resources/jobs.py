@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convscope.images import ImageSet
 from convscope.images.parts import read_parts
@@ -17,13 +18,14 @@ from convscope.probes.correspondence.choices import Choices
 from convscope.probes.evolution.checkpoint import Checkpoint
 from convscope.probes.evolution.study import Settings as Study
 from convscope.probes.invariance.transform import find_transform, find_values
-from convscope.probes.transfer.extract import wanted_features
-from convscope.probes.transfer.labelled import Labelled
-from convscope.probes.transfer.transfer import Ask as Transfer
 from convscope.resources.demand import Demand
 from convscope.resources.net import Net
 from convscope.resources.pace import seconds_per_image, seconds_per_pixel
 from convscope.resources.stored import JOURNAL, PAGES, SAMPLE, Kept
+
+if TYPE_CHECKING:  # it needs an extra
+    from convscope.probes.transfer.labelled import Labelled
+    from convscope.probes.transfer.transfer import Ask as Transfer
 
 FORWARD = "from one pass of the network and one image, timed here"
 TESTS = 12
@@ -200,6 +202,8 @@ def evaluate(models: Sequence[Model], images: ImageSet, crops: int, device: str)
 
 def transfer(model: Model, data: Labelled, ask: Transfer, device: str) -> Demand:
     """Each image once, its features kept, and classifiers on them; the time of those is not foretold."""
+    from convscope.probes.transfer.extract import wanted_features
+
     columns = sum(each.columns for each in wanted_features(model, ask.layers, ask.form, device))
     images = data.images
     disk = len(images) * columns * 4 + FIGURES
