@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from convscope.atlas.reader import Atlas
-from tests.cli.process import Run, shell
+from tests.cli.process import Run, Said, shell
 from tests.engine.make import pictures
 from tests.images.make import encoded
 from tests.structure.source import SOURCE
@@ -229,4 +229,5 @@ def test_an_interrupt_is_one_line_and_exit_code_130(place: Path) -> None:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (130, "", "stopped; the same command goes on from here\n")
+    said = Said.of(process.returncode, out, err)
+    assert (said.code, said.out, said.err) == (130, "", "stopped; the same command goes on from here\n")

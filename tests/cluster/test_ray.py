@@ -219,7 +219,9 @@ def test_a_driver_that_is_killed_or_stopped_goes_on_and_ends_with_the_same_files
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
         assert process.returncode == code, said
-        assert said.startswith(last)
+        plan, *rest = said.splitlines()
+        assert plan.startswith("plan: ")
+        assert "".join(rest).startswith(last)
         wait_for(lambda: free_cores() == 2)  # its workers are gone
         before = known()
         assert before < 30

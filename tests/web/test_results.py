@@ -301,7 +301,7 @@ def test_the_files_are_those_that_the_commands_write() -> None:
     """Each listed name stands in the source of the pipeline that writes it."""
     for name, kind in KINDS.items():
         source = "".join(
-            path.read_text() for path in (ROOT / "src/convscope/pipeline").glob(f"{name.split('.')[0]}*.py")
+            path.read_text() for path in (ROOT / "src/convscope/pipeline").glob(f"*{name.split('.')[0]}*.py")
         )
         for listed in (*kind.pictures, *kind.tables):
             assert f'"{listed}"' in source, f"{name}: {listed}"

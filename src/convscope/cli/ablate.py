@@ -24,7 +24,6 @@ from convscope.cli.options import (
 from convscope.cli.planning import MaxMemory, planned
 
 if TYPE_CHECKING:
-    from convscope.resources import training_jobs
     from convscope.train.ablation.ablate import Ask, Crew
     from convscope.train.ablation.result import Ablation
 
@@ -97,6 +96,7 @@ def ablate(
     from convscope.cli.screen import err, progress
     from convscope.pipeline.ablation import Place
     from convscope.pipeline.ablation import ablate as run
+    from convscope.resources import training_jobs
     from convscope.train.ablation.ablate import Ask, Crew
     from convscope.train.ablation.reading import load_plan
     from convscope.train.ablation.runs import Source

@@ -27,6 +27,7 @@ VALUES: dict[str, list[float]] = {
     "rotate": [0, 45, 90, 200, 350],
 }
 PICTURES = [smooth(0), smooth(1), noise(2), smooth(3)]
+ROUNDING = 1e-6
 
 
 class Labelled:
@@ -128,9 +129,10 @@ def test_border_and_interpolation_are_those_asked_for(border: str, interpolation
 def test_the_identity_changes_nothing_at_all() -> None:
     for transform, kind in TRANSFORMS.items():
         found = invariance(model(), PICTURES, transform, [kind.identity])
-        assert (found.distance == 0).all()
+        # Not always 0 to the bit: on some processors rounding depends on an image's place in its batch.
+        assert found.distance.max() < ROUNDING
         assert found.answer is not None
-        np.testing.assert_array_equal(found.answer.probability[:, 0], found.answer.own_probability)
+        np.testing.assert_allclose(found.answer.probability[:, 0], found.answer.own_probability, atol=ROUNDING)
         assert found.consistency is None
         assert found.units[0].moved is None
 
@@ -138,8 +140,8 @@ def test_the_identity_changes_nothing_at_all() -> None:
 def test_black_and_constant_images_work() -> None:
     flat = [np.full((24, 24, 3), value, np.uint8) for value in (0, 0, 255)]
     found = invariance(model(), flat, "translate-x", [-5, 5])
-    assert (found.distance == 0).all()
-    assert (found.normalised == 0).all()
+    assert found.distance.max() < ROUNDING
+    assert found.normalised.max() < ROUNDING
     assert np.isfinite(found.score_mean).all()
     grey = invariance(model(), flat, "translate-x", [-5, 5], border="grey")
     assert (grey.distance[:, 0] > 0).all()

@@ -134,7 +134,7 @@ def test_only_what_is_missing_is_measured(place: Path, trained: Trained) -> None
     assert path.stat().st_mtime_ns == written
     assert read_measured(trained.path, COUNT + 1) == Measured(COUNT + 1), "numbers of other images do not count"
     path.write_text("{")
-    with pytest.raises(SettingError, match=r"is not JSON .* remove it"):
+    with pytest.raises(SettingError, match=r"is not JSON: .* remove it"):
         read_measured(trained.path, COUNT)
 
 
