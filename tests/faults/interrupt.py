@@ -68,7 +68,9 @@ class Report:
     different: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     images_read: list[int] = field(default_factory=list)
-    """Images decoded in all attempts of each run."""
+    """Images that the scans of all attempts of each run decoded."""
+    harmed: list[int] = field(default_factory=list)
+    """Files that were harmed in each run."""
     attempts: list[int] = field(default_factory=list)
     unbroken_images: int = 0
     unbroken_seconds: float = 0.0
@@ -223,7 +225,7 @@ def interrupt(place: Path, interruptions: int, seed: int) -> Report:
     while report.count < interruptions:
         folder = place / f"run-{report.finished}"
         read.clear()
-        attempts = 0
+        attempts, harmed = 0, 0
         while True:
             kind = draw.choices(["kill", *FAULTS], [8, 1, 1])[0] if report.count < interruptions else ""
             status = attempt(job(folder), kind, draw, report.unbroken_seconds)
@@ -235,6 +237,7 @@ def interrupt(place: Path, interruptions: int, seed: int) -> Report:
                 report.unexpected.append(f"{kind}: exit status {status}")
             if draw.random() < 0.15 and (done := harm(folder / "atlas", draw)):
                 report.interruptions[done] += 1
+                harmed += 1
         found, damaged = contents(folder), check_files(folder / "atlas").damaged
         report.different += [f"{folder.name}: {name}" for name in found.keys() ^ expected.keys()]
         report.different += [f"{folder.name}: {n}" for n in found.keys() & expected.keys() if found[n] != expected[n]]
@@ -242,6 +245,7 @@ def interrupt(place: Path, interruptions: int, seed: int) -> Report:
         report.finished += 1
         report.images_read.append(read.value)
         report.attempts.append(attempts)
+        report.harmed.append(harmed)
     return report
 
 
