@@ -228,10 +228,12 @@ def interrupt(place: Path, interruptions: int, seed: int) -> Report:
         attempts, harmed = 0, 0
         while True:
             kind = draw.choices(["kill", *FAULTS], [8, 1, 1])[0] if report.count < interruptions else ""
-            status = attempt(job(folder), kind, draw, report.unbroken_seconds)
+            status = attempt(job(folder), kind, draw, 1.3 * report.unbroken_seconds)
             attempts += 1
             if status == 0:
                 break
+            if not kind:
+                raise RuntimeError(f"{folder.name}: going on ends with status {status}, though nothing interrupts it")
             report.interruptions[kind] += 1
             if status not in (-signal.SIGKILL if kind == "kill" else TOLD,):
                 report.unexpected.append(f"{kind}: exit status {status}")
@@ -246,6 +248,8 @@ def interrupt(place: Path, interruptions: int, seed: int) -> Report:
         report.images_read.append(read.value)
         report.attempts.append(attempts)
         report.harmed.append(harmed)
+        wrong = len(report.different) + len(report.unexpected)
+        print(f"{report.count} interruptions, {report.finished} runs, {wrong} wrong", file=sys.stderr, flush=True)
     return report
 
 

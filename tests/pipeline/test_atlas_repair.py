@@ -23,6 +23,7 @@ from tests.engine.make import exact_model, image_set, pictures
 from tests.pipeline.test_build import contents
 
 COUNT = 12
+ASK = Ask(top=3, per_class=2, units=9)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def images() -> ImageSet:
 def atlas(model: Model, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In several parts, with everything that an atlas can have."""
     monkeypatch.setattr(choosing, "PART_BYTES", 20_000)
-    build_atlas(model, images, tmp_path / "a", Ask(top=3, per_class=2, units=9))
+    build_atlas(model, images, tmp_path / "a", ASK)
     assert len(list((tmp_path / "a" / "pictures").iterdir())) > 2
     return tmp_path / "a"
 
@@ -70,6 +71,19 @@ def test_each_file_alone_is_made_again_and_no_other_is_touched(
         touched = {other for other in moments if (atlas / other).stat().st_mtime_ns != moments[other]}
         partner = {"pictures": "projections", "projections": "pictures"}.get(name.partition("/")[0])
         assert touched <= {name, MANIFEST} | ({name.replace(name.partition("/")[0], partner)} if partner else set())
+
+
+@pytest.mark.parametrize("harm", [flip, cut])
+def test_an_unfinished_atlas_goes_on_whatever_of_it_is_damaged(
+    atlas: Path, model: Model, images: ImageSet, harm: Callable[[Path], None]
+) -> None:
+    whole = contents(atlas)
+    names = [name for name in files_of(atlas) if name != MANIFEST]
+    for name in names:
+        (atlas / MANIFEST).unlink()
+        harm(atlas / name)
+        build_atlas(model, images, atlas, ASK)
+        assert contents(atlas) == whole, name
 
 
 def test_a_damaged_list_means_that_everything_is_made_again(atlas: Path, model: Model, images: ImageSet) -> None:

@@ -78,6 +78,17 @@ def _check_columns(folder: Path) -> Files:
     return Files(len(names), size, (), listed=False)
 
 
+def remove_damaged(folder: Path) -> None:
+    """Remove the files of an unfinished atlas that are not finished or not what they were: they are made again.
+
+    Else one of them would stand in the way of reading the others.
+    """
+    listed = read_digests(folder).files
+    for name in files_of(folder):
+        if name not in listed or damage(folder, name, listed[name]) is not None:
+            (folder / name).unlink()
+
+
 def files_of(folder: Path) -> list[str]:
     """The tables, their parts and the manifest that are there, listed or not."""
     single = [f"{table}.parquet" for table in TABLES if table not in PARTITIONED]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from convscope.atlas.damage import remove_damaged
 from convscope.atlas.manifest import MANIFEST, DataFacts, Manifest, ModelFacts, Provenance, RuleUse, Settings
 from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import ImageRow
@@ -132,6 +133,7 @@ def build_atlas(
             measure_pictures()
             return _summary(_opened(folder))
         _remove(folder, *DRAWN)
+        remove_damaged(folder)
 
         def scanned() -> Scan:
             return scan(
