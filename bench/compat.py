@@ -1,6 +1,6 @@
 """Which networks convscope works on: every classifier of torchvision, and one of each family of timm.
 
-    python -m bench.compat --torchvision --timm --rows build/compat.jsonl -o docs/coverage.md
+    python -m bench.compat --torchvision --timm --rows bench/compat_rows.jsonl -o docs/coverage.md
 
 Each network is exported, compared with the module it came from, and one unit of a middle layer and of the deepest
 is projected by every method, and a patch at a random place is occluded on windows. Weights are random but stirred, so
