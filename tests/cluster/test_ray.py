@@ -168,7 +168,7 @@ def net():
 
 
 def start(place: Path, address: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "convscope", "atlas", "python:small_net:net", "images", "-o", "atlas"]
+    command = [sys.executable, "-m", "convscope", "atlas", "python:small_net_on_a_cluster:net", "images", "-o", "atlas"]
     return subprocess.Popen(
         [
             *command,
@@ -204,7 +204,7 @@ def test_a_driver_that_is_killed_or_stopped_goes_on_and_ends_with_the_same_files
     """By SIGKILL, then by SIGINT; finished by a third, and compared with an atlas that never saw a cluster."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    Path("small_net.py").write_text(FACTORY)
+    Path("small_net_on_a_cluster.py").write_text(FACTORY)
     Path("images").mkdir()
     for number, picture in enumerate(pictures(240, levels=256)):
         Path(f"images/{number:03d}.png").write_bytes(encoded(picture) if number != 6 else b"damaged")
@@ -228,7 +228,12 @@ def test_a_driver_that_is_killed_or_stopped_goes_on_and_ends_with_the_same_files
 
     for name in ("_PART_AT_LEAST", "_PARTS_AT_MOST"):
         monkeypatch.setattr(scanning, name, getattr(scanning, name))  # the factory changes them; put them back
-    small, source, ask = load_model("python:small_net:net"), ImageSet.open("images"), Ask(units=4, trust=False)
+    small, source = load_model("python:small_net_on_a_cluster:net"), ImageSet.open("images")
+    ask = Ask(units=4, trust=False)
+        load_model("python:small_net_on_a_cluster:net"),
+        ImageSet.open("images"),
+        Ask(units=4, trust=False),
+    )
     executor = RayExecutor(cluster.address, workers=2)
     assert build_atlas(small, source, "atlas", ask, batch_size=5, executor=executor).skipped == 1
     build_atlas(small, source, "unbroken", ask, batch_size=5)
