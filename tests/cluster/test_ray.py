@@ -230,10 +230,6 @@ def test_a_driver_that_is_killed_or_stopped_goes_on_and_ends_with_the_same_files
         monkeypatch.setattr(scanning, name, getattr(scanning, name))  # the factory changes them; put them back
     small, source = load_model("python:small_net_on_a_cluster:net"), ImageSet.open("images")
     ask = Ask(units=4, trust=False)
-        load_model("python:small_net_on_a_cluster:net"),
-        ImageSet.open("images"),
-        Ask(units=4, trust=False),
-    )
     executor = RayExecutor(cluster.address, workers=2)
     assert build_atlas(small, source, "atlas", ask, batch_size=5, executor=executor).skipped == 1
     build_atlas(small, source, "unbroken", ask, batch_size=5)
