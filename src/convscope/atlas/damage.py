@@ -83,10 +83,8 @@ def remove_damaged(folder: Path) -> None:
 
     Else one of them would stand in the way of reading the others.
     """
-    listed = read_digests(folder).files
-    for name in files_of(folder):
-        if name not in listed or damage(folder, name, listed[name]) is not None:
-            (folder / name).unlink()
+    for each in _check_listed(folder, read_digests(folder).files, lambda _done, _total: None).damaged:
+        (folder / each.file).unlink(missing_ok=True)
 
 
 def files_of(folder: Path) -> list[str]:

@@ -18,13 +18,13 @@ from convscope.engine.graphs import graph_of
 from convscope.engine.layers import Layer, find_layers
 from convscope.engine.loading import View, read_view
 from convscope.engine.project import Way
-from convscope.errors import AtlasMismatchError
 from convscope.images import ImageSet
 from convscope.models import Model
-from convscope.pipeline.match import check_model
+from convscope.pipeline.match import check_images, check_model
 from convscope.pipeline.part_projection import project_image
 from convscope.pipeline.pictures import encode_picture
 from convscope.pipeline.winners import Winner
+from convscope.probes.verification.compare import apart
 from convscope.probes.verification.result import Check, Untested, Verification
 
 Progress = Callable[[int, int], None]
@@ -64,25 +64,9 @@ def check_values(
     for done, image in enumerate(chosen):
         found += _compared(atlas, model, images, image, layers, device)
         report(done + 1, len(chosen))
-    depth = {layer.address: place for place, layer in enumerate(layers)}
-    found.sort(key=lambda each: depth.get(each.layer, len(layers)))
-    return Verification(
-        tuple(each for each in found if isinstance(each, Check)),
-        tuple(each for each in found if isinstance(each, Untested)),
-        tuple(images.names[image] for image in chosen),
-        model.notes,
-        time.perf_counter() - started,
-    )
-
-
-def check_images(atlas: Atlas, images: ImageSet) -> None:
-    """Raise AtlasMismatchError unless the atlas was made over these images, in this order, with these contents."""
-    if atlas.manifest.data.digest != images.digest:
-        raise AtlasMismatchError(
-            f"the atlas in {atlas.path} was made over {atlas.manifest.data.images} images of "
-            f"{atlas.manifest.data.name!r}, and {images.name!r} with {len(images)} is not the same set: names, order, "
-            "labels or contents differ. Give the same images, with the same --limit"
-        )
+    addresses = [layer.address for layer in layers]
+    names = tuple(images.names[image] for image in chosen)
+    return Verification.ordered(found, addresses, names, model.notes, time.perf_counter() - started)
 
 
 def _compared(
@@ -148,15 +132,13 @@ def _projections(
         for each in project_image(model, torch.from_numpy(view)[None], winners, way, device)
     )
     height, width = view.shape[:2]
-    apart = [
+    differences = [
         _apart(one.on_canvas(height, width), other.on_canvas(height, width))
         for (_, one), other in zip(kept, made, strict=True)
     ]
-    if apart:
-        yield Check(layer.address, "projection", name, max(apart), tuple(row.unit for row, _ in kept))
+    if differences:
+        yield Check(layer.address, "projection", name, max(differences), tuple(row.unit for row, _ in kept))
 
 
 def _apart(kept: NDArray[np.float32], made: NDArray[np.float32]) -> float:
-    """The largest difference in parts of the largest value that was made now; NaN if either is not finite."""
-    scale = float(np.abs(made).max(initial=0))
-    return float(np.abs(kept.astype(float) - made).max(initial=0)) / (scale or 1.0)
+    return apart(torch.from_numpy(kept.copy()), torch.from_numpy(made))  # what is read of a table is not writable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 OUTPUT = "output"
@@ -66,6 +66,22 @@ class Verification:
     images: tuple[str, ...]
     notes: tuple[str, ...]
     seconds: float
+
+    @classmethod
+    def ordered(
+        cls,
+        found: Sequence[Check | Untested],
+        layers: Sequence[str],
+        images: tuple[str, ...],
+        notes: tuple[str, ...],
+        seconds: float,
+    ) -> Verification:
+        """What was ``found``, in the order of ``layers`` (addresses, from input to output), what is of none last."""
+        depth = {layer: place for place, layer in enumerate(layers)}
+        rows = sorted(found, key=lambda each: depth.get(each.layer, len(layers)))
+        checks = tuple(each for each in rows if isinstance(each, Check))
+        untested = tuple(each for each in rows if isinstance(each, Untested))
+        return cls(checks, untested, images, notes, seconds)
 
     @property
     def passed(self) -> bool:

@@ -30,7 +30,7 @@ from convscope.probes.verification.compare import (
 )
 from convscope.probes.verification.eager import watched
 from convscope.probes.verification.reference import DEPARTURES
-from convscope.probes.verification.result import Check, Untested, Verification
+from convscope.probes.verification.result import Verification
 from convscope.probes.views import spread_views
 
 Progress = Callable[[int, int], None]
@@ -92,11 +92,8 @@ def verify_model(
             found.append(result)
             asked.report(min(len(found), total), total)
     asked.report(total, total)
-    depth = {layer.address: place for place, layer in enumerate(chosen)}
-    found.sort(key=lambda each: depth.get(each.layer, len(chosen)))
-    checks = tuple(each for each in found if isinstance(each, Check))
-    untested = tuple(each for each in found if isinstance(each, Untested))
-    return Verification(checks, untested, views.names, model.notes, time.perf_counter() - started)
+    addresses = [layer.address for layer in chosen]
+    return Verification.ordered(found, addresses, views.names, model.notes, time.perf_counter() - started)
 
 
 def _compared(
