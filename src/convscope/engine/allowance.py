@@ -30,6 +30,11 @@ def allowed() -> Allowance:
     return _current.get()
 
 
+def images_at_once(usual: int, least: int = 1) -> int:
+    """Images of a pass that usually takes ``usual``; where less memory is allowed fewer, down to ``least``."""
+    return max(min(usual, allowed().images), least)
+
+
 @contextmanager
 def allowing(allowance: Allowance) -> Iterator[None]:
     """Let steps take this much, for the length of a ``with`` block."""

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from convscope.engine.allowance import allowed
+from convscope.engine.allowance import images_at_once
 from convscope.errors import ImageError
 from convscope.images import ImageSet
 from convscope.models import Preprocessing
@@ -59,7 +59,7 @@ def batches(
 
     Where less memory is allowed, batches are smaller.
     """
-    batch_size = min(batch_size, allowed().images)
+    batch_size = images_at_once(batch_size)
     chunks = iter([indices[i : i + batch_size] for i in range(0, len(indices), batch_size)])
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="decode") as pool:
 

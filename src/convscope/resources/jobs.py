@@ -119,10 +119,11 @@ def passes(
     disk: int,
     descents: int = 0,
     state: int = 0,
+    least: int = 1,
 ) -> Demand:
     """A job that is ``each`` forward passes, or what takes as long, of every one of so many images, for each model."""
     nets = [Net.whole(model, device) for model in models]
-    steps = [net.passing(batch, 1, state) for net in nets] + [
+    steps = [net.passing(batch, 1, state, least) for net in nets] + [
         net.descending(descents, state) for net in nets if descents
     ]
 
@@ -140,7 +141,7 @@ def invariance(models: Sequence[Model], images: ImageSet, ask: InvarianceAsk, de
     each = sum(1 + len(find_values(find_transform(name), ask.values, size)) for name in ask.transforms)
     count = min(ask.options.get("limit") or len(images), len(images))
     disk = len(models) * (FIGURES + 200 * each * count)
-    return passes("invariance", models, count, each, source=images, batch=40, device=device, disk=disk)
+    return passes("invariance", models, count, each, source=images, batch=40, device=device, disk=disk, least=2)
 
 
 def correspond(model: Model, images: ImageSet, parts: Path, choices: Choices, device: str) -> Demand:
@@ -149,7 +150,9 @@ def correspond(model: Model, images: ImageSet, parts: Path, choices: Choices, de
     taken = [part for part in marked if not choices.only or part.name in choices.only]
     covers = len(taken) * (1 + choices.draws)
     each = covers / len(images)
-    return passes("correspond", [model], len(images), each, source=images, batch=16, device=device, disk=FIGURES)
+    return passes(
+        "correspond", [model], len(images), each, source=images, batch=16, device=device, disk=FIGURES, least=2
+    )
 
 
 def diagnose(models: Sequence[Model], images: ImageSet | None, ask: DiagnosisAsk, device: str) -> Demand:

@@ -65,11 +65,12 @@ class Net:
         """See ``pace.slowness``."""
         return slowness(self.graph, tuple(self.found.reached), self.found)
 
-    def passing(self, batch: int, workers: int, state: int = 0) -> Step:
-        """Forward passes of ``batch`` images, decoded by ``workers`` threads, beside ``state`` bytes of results."""
+    def passing(self, batch: int, workers: int, state: int = 0, least: int = 1) -> Step:
+        """Forward passes of ``least`` to ``batch`` images, decoded by ``workers`` threads, beside ``state`` bytes."""
         each = int(WORKING * self.found.alive) + (AHEAD + 4) * self.view
         fixed = self.found.weights + workers * DECODING + state
-        return Step("a forward pass of one image", PASS, fixed, each, 1, batch)
+        smallest = "one image" if least == 1 else f"{least} images"
+        return Step(f"a forward pass of {smallest}", PASS, fixed, each, least, batch)
 
     def descending(self, count: int, state: int = 0) -> Step:
         """Walks down from ``count`` activations of one image, whose values are all kept, beside ``state`` bytes."""

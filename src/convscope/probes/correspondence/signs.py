@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from convscope.engine.allowance import images_at_once
 from convscope.engine.forward import Forward
 from convscope.errors import NumberError, SettingError
 from convscope.finite import is_finite
@@ -27,6 +28,8 @@ Cover = tuple[int, int, int, int]
 """What is covered, in whole pixels of the view: top, left, bottom, right."""
 
 BATCH = 16
+PAIR = 2
+"""The bare view and one occluded: no batch is smaller."""
 CHUNK = 1 << 13
 """Dimensions that are multiplied at a time, as float32, which counts exactly up to 2**24."""
 
@@ -66,14 +69,15 @@ def occluded_signs(
     """
     found: dict[str, list[Tensor]] = {node: [] for node in forward.shown}
     layers = {node.name: node.address for node in forward.nodes}
-    for first in range(0, len(covers), BATCH - 1):
-        some = [start.covered(cover) for cover in covers[first : first + BATCH - 1]]
+    batch = images_at_once(BATCH, PAIR)
+    for first in range(0, len(covers), batch - 1):
+        some = [start.covered(cover) for cover in covers[first : first + batch - 1]]
         count = len(some) + 1
 
         def keep(node: str, value: Tensor, count: int = count) -> None:
             found[node].append(_signs(value.flatten(1)[:count], layers[node]))
 
-        views = np.stack([start.view, *some, *[start.view] * (BATCH - count)])
+        views = np.stack([start.view, *some, *[start.view] * (batch - count)])
         forward(preprocessing.normalise(torch.from_numpy(views)), keep)
     return {node: torch.cat(parts).numpy() for node, parts in found.items()}
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from convscope.engine.allowance import images_at_once
 from convscope.engine.forward import Forward, prepare
 from convscope.errors import NumberError
 from convscope.graph.opgraph import OpGraph
@@ -17,7 +18,7 @@ from convscope.images import ImageSet
 from convscope.probes.invariance.answers import Answers, Watch, answers, reader_of
 from convscope.probes.invariance.compare import Squares, as_rows, compare, compare_moved
 from convscope.probes.invariance.follow import Sources, sources_of
-from convscope.probes.invariance.passes import Group, Pass, Recipe, Skip, passes
+from convscope.probes.invariance.passes import PAIR, Group, Pass, Recipe, Skip, passes
 from convscope.probes.invariance.watched import Watched
 
 Progress = Callable[[int, int], None]
@@ -132,7 +133,7 @@ def measure(experiment: Experiment, order: Sequence[int], report: Progress) -> M
     given: dict[int, list[Answers]] = {}
     skipped: list[Skip] = []
     seen: set[int] = set()
-    for met in passes(experiment.images, order, experiment.recipe, experiment.batch):
+    for met in passes(experiment.images, order, experiment.recipe, images_at_once(experiment.batch, PAIR)):
         if isinstance(met, Skip):
             skipped.append(met)
         else:

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from convscope.engine.allowance import images_at_once
 from convscope.engine.forward import Forward, prepare
 from convscope.engine.graphs import graph_of
 from convscope.models import Model
 from convscope.probes.invariance.compare import as_rows, compare
 from convscope.probes.invariance.invariance import Options, Settings, recipe_for
-from convscope.probes.invariance.passes import Recipe, chunks
+from convscope.probes.invariance.passes import PAIR, Recipe, chunks
 from convscope.probes.invariance.transform import Numbers, find_transform, find_values
 from convscope.probes.invariance.watched import Watched, watched_layers
 from convscope.probes.outputs import check_eval, outputs_of
@@ -53,7 +54,7 @@ class OneImage:
         graph = graph_of(self.model, self.device)
         shown = dict.fromkeys([*(each.node for each in self.watched), graph.output])
         run = prepare(graph, list(shown), self.device)
-        for part in chunks(len(self.values), max(batch - 1, 1)):
+        for part in chunks(len(self.values), images_at_once(batch, PAIR) - 1):
             rows = [0, *(1 + number for number in part)]
             yield from self._pass(run, rows)
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from convscope.engine.allowance import images_at_once
 from convscope.engine.changed import Changed
 from convscope.engine.forward import prepare
 from convscope.errors import SettingError
@@ -108,11 +109,12 @@ def _curve(
     values: list[float] = []
 
     def keep(_: str, value: Tensor) -> None:
-        read = seen.reading.read(seen.recorded.values[seen.reading.node], Changed(value))
+        read = seen.reading.read(None, Changed(value))
         values.extend(seen.reading.score(read).float().tolist())
 
-    for first in range(0, len(counts), BATCH):
-        views = np.stack([_mixed(*pictures, order[:count]) for count in counts[first : first + BATCH]])
+    batch = images_at_once(BATCH)
+    for first in range(0, len(counts), batch):
+        views = np.stack([_mixed(*pictures, order[:count]) for count in counts[first : first + batch]])
         run(model.preprocessing.normalise(torch.from_numpy(views)), keep)
     return Curve(counts / len(order), np.array(values, np.float32), fill)
 
