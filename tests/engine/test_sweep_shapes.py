@@ -13,6 +13,7 @@ from convscope.engine.changed import sums, value_at, whole
 from convscope.engine.occluders import Occluders
 from convscope.engine.sweep import sweep
 from convscope.graph.opgraph import OpGraph
+from tests.convolutions import Convolutions
 from tests.engine.awkward_nets import NETS, conv
 from tests.engine.test_sweep import collected
 from tests.nets import exported, run
@@ -122,3 +123,16 @@ def test_its_reader_is_not_put_into_inference_mode() -> None:
     graph = graph_of("residual")
     for _ in sweep(graph, image(), occluders((4, 3), 9), {"all": (graph.output, whole)}):
         assert not torch.is_inference_mode_enabled()
+
+
+def test_on_whole_maps_no_pass_is_spent_on_the_bare_image() -> None:
+    graph = exported(nn.Sequential(conv(before=1), nn.ReLU(), conv()), SHAPE)
+    patches, rectified = occluders((4, 3), 5), graph.nodes[1].name
+    reads = {"all": (graph.output, whole), "sums": (rectified, sums), "one": (graph.output, value_at(0, 1, 1))}
+    with Convolutions() as convolutions:
+        found = collected(graph, image(), patches, reads, windows=False)
+    assert convolutions.met == [len(patches)] * 2
+    values = truth(graph, patches)
+    torch.testing.assert_close(found["all"], values[graph.output], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(found["sums"], values[rectified].sum((2, 3)), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(found["one"], values[graph.output][:, 0, 1, 1], rtol=1e-9, atol=1e-9)

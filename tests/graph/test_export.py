@@ -124,6 +124,30 @@ def test_what_does_not_depend_on_the_image_is_computed_once() -> None:
     torch.testing.assert_close(weight.mean((1, 2, 3)), torch.zeros(3, dtype=weight.dtype))
 
 
+class Masked(nn.Module):
+    """A mask made of zeros and ones that take dtype and device from the images, as shifted windows have them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        mask = x.new_zeros((6, 6))
+        mask[2:] = -1.5
+        mask[:, :3] += x.new_ones(3)
+        return self.scale * x * mask + torch.zeros_like(x)
+
+
+def test_a_mask_that_is_made_as_the_images_are_is_a_constant() -> None:
+    net = Masked()
+    graph = exported(net, SHAPE)
+    assert [node.op for node in graph.nodes] == ["mul", "mul", "zeros_like", "add"]
+    mask = next(value for value in graph.constants.values() if value.dim() == 2)
+    assert (mask.dtype, mask.shape) == (torch.float64, (6, 6))
+    images = torch.randn(3, *SHAPE, dtype=torch.float64)
+    torch.testing.assert_close(run(graph, images)[graph.output], net(images), rtol=0, atol=0)
+
+
 def test_a_product_has_its_earlier_factor_first() -> None:
     graph = exported(Net(lambda m, x: x.sigmoid() * x), SHAPE)
     assert graph.nodes[-1].inputs == (INPUT, graph.nodes[0].name)

@@ -20,9 +20,12 @@ class Changed:
     axes: Axes = (2, 3)
     spans: Spans | None = None
 
-    def whole(self, base: Tensor) -> Tensor:
+    def whole(self, base: Tensor | None) -> Tensor:
         """The whole value, (n, *shape), where ``base`` (1, *shape) is the value without an occluder."""
-        return self.values if self.spans is None else wholes(base, [self])
+        if self.spans is None:
+            return self.values
+        assert base is not None
+        return wholes(base, [self])
 
 
 def wholes(base: Tensor, parts: list[Changed]) -> Tensor:
@@ -44,19 +47,22 @@ def wholes(base: Tensor, parts: list[Changed]) -> Tensor:
     return positions_back(full, axes)
 
 
-Read = Callable[[Tensor, Changed], Tensor]
-"""What is wanted of a node: (its value for the unoccluded image, how it changed) -> (n, …)."""
+Read = Callable[[Tensor | None, Changed], Tensor]
+"""What is wanted of a node: (its value for the unoccluded image, how it changed) -> (n, …).
+
+What comes whole comes without the former: None."""
 
 
-def whole(base: Tensor, changed: Changed) -> Tensor:
+def whole(base: Tensor | None, changed: Changed) -> Tensor:
     """All of the value, (n, *shape)."""
     return changed.whole(base)
 
 
-def sums(base: Tensor, changed: Changed) -> Tensor:
+def sums(base: Tensor | None, changed: Changed) -> Tensor:
     """Each feature map summed over its positions, (n, channels); paper, figure 7 b."""
     if changed.spans is None:
         return changed.values.sum(changed.axes)
+    assert base is not None
     before = cut_out(positions_first(base, changed.axes), changed.spans)
     return base.sum(changed.axes) + (positions_first(changed.values, changed.axes) - before).sum((1, 2))
 
@@ -64,9 +70,10 @@ def sums(base: Tensor, changed: Changed) -> Tensor:
 def value_at(unit: int, y: int, x: int) -> Read:
     """One activation of a feature map, (n,)."""
 
-    def read(base: Tensor, changed: Changed) -> Tensor:
+    def read(base: Tensor | None, changed: Changed) -> Tensor:
         if changed.spans is None:
             return changed.values[:, unit, y, x]
+        assert base is not None
         one = Changed(changed.values[:, unit : unit + 1], changed.axes, changed.spans)
         return one.whole(base[:, unit : unit + 1])[:, 0, y, x]
 

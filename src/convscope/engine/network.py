@@ -72,11 +72,11 @@ class Network:
         """Where the constants are."""
         return self.plain.device or _CPU
 
-    def values_of(self, image: Tensor) -> dict[str, Any]:
-        """Every value for one image (1, channels, height, width), constants included."""
+    def values_of(self, image: Tensor, wanted: Collection[str]) -> dict[str, Any]:
+        """The values ``wanted`` for one image (1, channels, height, width), those they are made of, and constants."""
         values: dict[str, Any] = dict(self.plain.constants)
         values[INPUT] = image.to(self.device).contiguous(memory_format=torch.channels_last)
-        for node in self.plain.nodes:
+        for node in self.plain.ancestors(*wanted):
             values[node.name] = evaluate(node, values)
         return values
 

@@ -79,8 +79,16 @@ def sweep(
     shown = frozenset(node for node, _ in reads.values())
     net, route = network_of(graph, shown), plan(graph, occluders, shown, windows, places)
     with torch.inference_mode():
-        run = _Run(net, route, net.values_of(image), occluders, reads, {} if clock is None else clock)
+        base = net.values_of(image, _compared(net, route))
+        run = _Run(net, route, base, occluders, reads, {} if clock is None else clock)
     return _answers(run, None if places is None else frozenset(places))
+
+
+def _compared(net: Network, route: Route) -> Collection[str]:
+    """The values that are wanted of the bare image: whatever is cut out of, or pasted into. Whole maps need none."""
+    windowed = [node for node in net.graph.nodes if node.name in route.windowed]
+    operands = {name for node in windowed for name in node.inputs}
+    return (operands | {node.name for node in windowed}) & net.plain.by_name.keys()
 
 
 @torch.inference_mode()  # as a decorator it is on only while the generator runs, not while its reader does
@@ -106,7 +114,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Run:
-    """One image on its way; ``base`` holds every value for it without an occluder."""
+    """One image on its way; ``base`` holds the values for it without an occluder that windows are compared with."""
 
     net: Network
     route: Route
@@ -171,8 +179,7 @@ class _Run:
                 continue
             started = time.perf_counter()
             if node.shape is None:
-                # A number depends on the shapes of values, and those of the bare image differ in the count only.
-                sizes = {n: self.base[n].expand(len(places), *self.base[n].shape[1:]) for n in _live(node, self.net)}
+                sizes = {name: self._as_large(name, len(places)) for name in _live(node, self.net)}
                 values[node.name] = evaluate(node, {**values, **sizes})
                 continue
             for name in node.inputs:
@@ -186,11 +193,16 @@ class _Run:
                 values.pop(name, None)
         return Answers(places, found)
 
+    def _as_large(self, name: str, count: int) -> Tensor:
+        """A number depends on the shapes of values alone: something of the shape that this value has for ``count``."""
+        return torch.empty((), device=self.net.device).expand(count, *self.net.shapes[name][1:])
+
     def _count(self, node: OpNode, started: float) -> None:
         self.clock[node.name] = self.clock.get(node.name, 0.0) + time.perf_counter() - started
 
     def _read(self, name: str, values: Mapping[str, Changed]) -> dict[str, Tensor]:
-        made = {key: read(self.base[node], values[node]) for key, (node, read) in self.reads.items() if node == name}
+        wanted = {key: read for key, (node, read) in self.reads.items() if node == name}
+        made = {key: read(self.base.get(name), values[name]) for key, read in wanted.items()}
         # A later op may write over the value, and an answer can be a view of it.
         shared = values[name].values.untyped_storage().data_ptr() if made else 0
         return {k: v.clone() if v.untyped_storage().data_ptr() == shared else v for k, v in made.items()}

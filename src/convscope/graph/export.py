@@ -128,26 +128,36 @@ def _is_random(node: OpNode) -> bool:
     return drawn and (any(at_work) or not at_work)
 
 
+_FILLED = {"new_zeros": 0, "new_ones": 1, "zeros_like": 0, "ones_like": 1}
+"""Ops that take no more than dtype and device from their operand, and the number that they fill with."""
+
+
 def _node(node: fx.Node, names: _Names, address: str) -> OpNode:
     """One fx node as an OpNode; a ``getitem`` becomes its op with ``select``, so every node has one result."""
     select: int | None = None
     call = node
     if node.target is operator.getitem:
         call, select = node.args  # type: ignore[assignment]
+    op, made = _op_name(call), node.meta.get("val")
     target: Any = call.target
+    args, kwargs = call.args, call.kwargs
+    if op in _FILLED and isinstance(made, Tensor) and all(isinstance(size, int) for size in made.shape):
+        # Nothing of an image is in it, so what is made of it (the masks of shifted windows) is a constant.
+        target, args = torch.ops.aten.full.default, (list(made.shape), _FILLED[op])
+        kwargs = {"dtype": made.dtype, "device": made.device}
     schema = getattr(target, "_schema", None)
     stack = _module_stack(node)
     return OpNode(
         name=node.name,
-        op=_op_name(call),
+        op=op,
         target=target,
-        args=_plain(call.args, names),
-        kwargs=_plain(call.kwargs, names),
+        args=_plain(args, names),
+        kwargs=_plain(kwargs, names),
         parameters=tuple(a.name for a in schema.arguments) if schema is not None else (),
         module=stack[-1] if stack else "",
         modules=stack,
         address=address,
-        shape=_shape_for_one(node.meta.get("val")),
+        shape=_shape_for_one(made),
         select=select,
     )
 

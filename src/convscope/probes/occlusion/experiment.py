@@ -133,7 +133,7 @@ def _unit(graph: OpGraph, address: UnitAddress) -> tuple[str, Read]:
 
 
 def _largest(unit: int) -> Read:
-    def read(base: Tensor, changed: Changed) -> Tensor:
+    def read(base: Tensor | None, changed: Changed) -> Tensor:
         return whole(base, changed)[:, unit].flatten(1).amax(1)
 
     return read

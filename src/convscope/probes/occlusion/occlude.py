@@ -69,7 +69,7 @@ def watch(model: Model, picture: Picture, target: TargetSpec, layers: Sequence[s
     if reading.node not in recorded.values:
         recorded = trace(graph, image, graph.output, *layers, reading.node)
     value = recorded.values[reading.node]
-    unoccluded = float(reading.score(reading.read(value, Changed(value)))[0])
+    unoccluded = float(reading.score(reading.read(None, Changed(value)))[0])
     if not np.isfinite(unoccluded):
         raise NumberError(f"the target {found.name} is {unoccluded} without an occluder. Look for NaN in the weights")
     return Watched(graph, recorded, image, view, found, reading, unoccluded)
