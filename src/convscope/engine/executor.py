@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from contextvars import copy_context
 from queue import Queue
 from threading import Event
 from typing import Protocol, TypeVar
@@ -35,7 +37,10 @@ class Work(Protocol[JobIn, ResultOut]):
 
 
 def stepwise(do: Callable[[Callable[[int], None]], Result]) -> Steps[Result]:
-    """What tells by a call how far it is, as steps; where they are closed, its next call raises."""
+    """What tells by a call how far it is, as steps; where they are closed, its next call raises.
+
+    It runs in a thread of its own, in which holds what held where the first step was asked for: an allowance, say.
+    """
     words: Queue[int | None] = Queue()
     closed = Event()
 
@@ -45,7 +50,7 @@ def stepwise(do: Callable[[Callable[[int], None]], Result]) -> Steps[Result]:
         words.put(done)
 
     with ThreadPoolExecutor(1) as pool:
-        ending = pool.submit(do, tell)
+        ending = pool.submit(copy_context().run, do, tell)
         ending.add_done_callback(lambda _: words.put(None))
         try:
             while (done := words.get()) is not None:
@@ -82,14 +87,14 @@ class Here:
         """See ``Executor``."""
         do = work.prepare(os.cpu_count() or 1)
         for number, job in enumerate(jobs):
-            steps = do(job)
-            while True:
-                try:
-                    done = next(steps)
-                except StopIteration as end:
-                    result: Result = end.value
-                    break
-                report(number, done)
+            with closing(do(job)) as steps:  # an error of ``report`` ends the job at once, and not with its traceback
+                while True:
+                    try:
+                        done = next(steps)
+                    except StopIteration as end:
+                        result: Result = end.value
+                        break
+                    report(number, done)
             yield number, result
 
 
