@@ -21,7 +21,7 @@ from torch import nn
 from convscope.engine import scan as scanning
 from convscope.engine.allowance import Allowance, allowed, allowing
 from convscope.engine.contents import digest_of_images
-from convscope.engine.executor import HERE, quiet, stepwise
+from convscope.engine.executor import HERE, Advance, quiet, stepwise
 from convscope.engine.graphs import Carried, digest_of, graph_of
 from convscope.engine.project import project
 from convscope.engine.question import Question
@@ -231,6 +231,14 @@ def test_closing_it_ends_the_work() -> None:
     assert next(results) == (0, 5)
     results.close()
     assert list(results) == []
+
+
+def test_all_jobs_together_never_go_back() -> None:
+    said: list[tuple[int, int]] = []
+    advance = Advance(20, lambda *step: said.append(step), before=2)
+    for job, done in ((0, 3), ("b", 4), (0, 1), (0, 5), ("b", 4)):
+        advance(job, done)
+    assert said == [(2, 20), (5, 20), (9, 20), (9, 20), (11, 20), (11, 20)]
 
 
 def test_an_error_of_who_listens_ends_the_job_at_once() -> None:
