@@ -85,6 +85,14 @@ def test_a_defect_is_said_with_its_cause(pair: RayExecutor, tmp_path: Path) -> N
         list(pair.run(Doubling(tmp_path, broken=frozenset([1])), [1], lambda *_: None))
 
 
+def test_a_worker_that_cannot_be_prepared_gives_its_cores_back(cluster: Any, tmp_path: Path) -> None:
+    """Also while the error, whose traceback knows the worker, is looked at."""
+    with pytest.raises(ClusterError, match="a worker failed: AssertionError") as caught:
+        list(RayExecutor(cluster.address, workers=1, cores=2).run(Doubling(tmp_path), [1], lambda *_: None))
+    wait_for(lambda: free_cores() == 2)
+    assert caught.tb is not None
+
+
 def test_a_job_that_ends_every_worker_is_given_up(pair: RayExecutor, tmp_path: Path) -> None:
     work = Doubling(tmp_path, deadly=frozenset([2]))
     found: dict[int, int] = {}

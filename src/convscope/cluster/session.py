@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ _REACH = 5.0
 def connected(address: str) -> Any:
     """The module ``ray``, connected; a connection that the process already has is used as it is.
 
-    Raises MissingExtraError, SettingError for an address of another kind, ClusterError if nothing answers there.
+    Raises MissingExtraError, SettingError for an address of another kind or a Ray that would listen to the network,
+    ClusterError if nothing answers there.
     """
     if address.startswith("ray://"):
         raise SettingError(
@@ -36,8 +38,7 @@ def connected(address: str) -> Any:
             "machine of the cluster with the address auto, or through `ray job submit`"
         )
     if address == LOCAL:
-        # Whoever reaches the ports of Ray may run code, so one that is started here listens to this machine only.
-        os.environ.setdefault(*_LOOPBACK_ONLY)
+        _keep_to_the_loopback()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone unless the user wants it
     ray = optional("ray", "ray", "work on a cluster")
     if not ray.is_initialized():
@@ -52,6 +53,18 @@ def connected(address: str) -> Any:
                 f"or use {LOCAL!r} for this machine alone"
             ) from error
     return ray
+
+
+def _keep_to_the_loopback() -> None:
+    """Whoever reaches the ports of Ray may run code, so one that is started here listens to this machine only."""
+    name, value = _LOOPBACK_ONLY
+    before = sys.modules.get("ray")
+    if before is not None and name not in os.environ and not before.is_initialized():
+        raise SettingError(
+            f"Ray was imported before convscope could tell it to listen to this machine only. Set {name}={value} in "
+            "the environment first, or call ray.init yourself, which is then used as it is"
+        )
+    os.environ.setdefault(name, value)
 
 
 def _check_answers(address: str) -> None:
