@@ -33,7 +33,9 @@ def is_pattern(text: str) -> bool:
 def local_files(pattern: str) -> list[Named]:
     """The files of a pattern, sorted where it has stars; raises ImageSetError if there are none."""
     found = [path for text in expanded(pattern) for path in _local(text)]
-    return named([(path, local_file(Path(path).absolute())) for path in _each_once(found, pattern)])
+    # Absolute all of them: a pattern may stand for files below this folder and elsewhere, which share no other folder.
+    paths = [Path(path).absolute() for path in _each_once(found, pattern)]
+    return named([(str(path), local_file(path)) for path in paths])
 
 
 def remote_files(pattern: str) -> list[Named]:
