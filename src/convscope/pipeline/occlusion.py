@@ -18,7 +18,7 @@ from convscope.errors import ImageError, ImageSetError
 from convscope.images import ImageSet
 from convscope.images.stretch import cut
 from convscope.models import Model
-from convscope.pipeline.image_occlusion import OccludeImages, OcclusionAsk, OneImage
+from convscope.pipeline.image_occlusion import KnownAtlas, OccludeImages, OcclusionAsk, OneImage
 from convscope.pipeline.match import check_model
 from convscope.pipeline.results import ResultFolder, model_facts
 from convscope.probes.fills import View, fill_name
@@ -80,7 +80,7 @@ def occlude_images(
             missing.append((job, result))
     if not folders:
         raise ImageSetError(f"no image of {images.name} can be used; {skipped[0][0]}: {skipped[0][1]}")
-    work = OccludeImages(Carried(model), ask, None if atlas is None else atlas.path.absolute(), device)
+    work = OccludeImages(Carried(model), ask, None if atlas is None else KnownAtlas.of(atlas), device)
     places = grid.shape[0] * grid.shape[1]
     finished = (len(images) - len(missing)) * places
     advance = Advance(len(images) * places, partial(report, "occlude"), finished)
