@@ -151,6 +151,25 @@ def test_a_machine_that_is_lost_changes_nothing(cluster: Any, model: Model, refe
     remove(cluster, lost)
 
 
+def test_a_cluster_of_another_version_is_not_said_to_be_away(cluster: Any) -> None:
+    code = (
+        "import sys, ray\n"
+        "from convscope.cluster.session import connected\n"
+        "ray.__version__ = '0.0.1'\n"
+        "try:\n    connected(sys.argv[1])\n"
+        "except Exception as error:\n    print(type(error).__name__, error)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code, cluster.address],
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said.startswith(f"ClusterError the Ray cluster at '{cluster.address}' cannot be used: Version mismatch")
+    assert "Ray: 0.0.1" in said
+
+
 def test_more_cores_than_any_machine_has_is_refused(cluster: Any, tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match="no machine of the cluster has 64 cores"):
         list(RayExecutor(cluster.address, cores=64).run(Doubling(tmp_path), [1], lambda *_: None))

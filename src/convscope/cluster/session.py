@@ -47,9 +47,14 @@ def connected(address: str) -> Any:
             _check_answers(address)
             with _own_signals():
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
-        except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        except RuntimeError as error:  # it answers
             raise ClusterError(
-                f"no Ray cluster answers at {address!r} ({_first_line(error)}). Start one with `ray start --head`, "
+                f"the Ray cluster at {address!r} cannot be used: {_in_one_line(error)}. All its machines need the "
+                "versions of Ray and Python of this one"
+            ) from error
+        except (ValueError, OSError) as error:
+            raise ClusterError(
+                f"no Ray cluster answers at {address!r} ({_in_one_line(error)}). Start one with `ray start --head`, "
                 f"or use {LOCAL!r} for this machine alone"
             ) from error
     return ray
@@ -88,5 +93,5 @@ def _own_signals() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
