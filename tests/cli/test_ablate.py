@@ -18,6 +18,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from convscope.pipeline.ablation import Place, ablate
+from convscope.resources import training_jobs
 from convscope.train.ablation.ablate import Ask, Crew, prepare
 from convscope.train.ablation.reading import load_plan
 from convscope.train.ablation.runs import Source
@@ -145,6 +146,13 @@ def test_what_it_writes(whole: Path) -> None:
     assert "- **without 7**: layer 7 removed." in report
     assert "- Stripes are no photographs." in report
     assert str(whole) not in report
+
+
+def test_the_room_of_finished_runs_is_foreseen_as_it_counts_as_there(whole: Path) -> None:
+    """What is written is taken off what is needed: so what is needed must hold it."""
+    ask = Ask(load_plan(whole.parent / "tiny.toml"), Source(str(whole.parent / "data")))
+    nothing_yet, all_there = (training_jobs.ablate(ask, Crew(), whole / name).disk for name in ("none", "runs"))
+    assert nothing_yet == all_there > 0
 
 
 def test_a_finished_ablation_runs_nothing(run: Run, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:

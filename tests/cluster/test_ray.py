@@ -85,6 +85,14 @@ def test_a_defect_is_said_with_its_cause(pair: RayExecutor, tmp_path: Path) -> N
         list(pair.run(Doubling(tmp_path, broken=frozenset([1])), [1], lambda *_: None))
 
 
+def test_a_worker_that_cannot_be_prepared_gives_its_cores_back(cluster: Any, tmp_path: Path) -> None:
+    """Also while the error, whose traceback knows the worker, is looked at."""
+    with pytest.raises(ClusterError, match="a worker failed: AssertionError") as caught:
+        list(RayExecutor(cluster.address, workers=1, cores=2).run(Doubling(tmp_path), [1], lambda *_: None))
+    wait_for(lambda: free_cores() == 2)
+    assert caught.tb is not None
+
+
 def test_a_job_that_ends_every_worker_is_given_up(pair: RayExecutor, tmp_path: Path) -> None:
     work = Doubling(tmp_path, deadly=frozenset([2]))
     found: dict[int, int] = {}
@@ -141,6 +149,25 @@ def test_a_machine_that_is_lost_changes_nothing(cluster: Any, model: Model, refe
     thread.join()
     assert same(found, reference)
     remove(cluster, lost)
+
+
+def test_a_cluster_of_another_version_is_not_said_to_be_away(cluster: Any) -> None:
+    code = (
+        "import sys, ray\n"
+        "from convscope.cluster.session import connected\n"
+        "ray.__version__ = '0.0.1'\n"
+        "try:\n    connected(sys.argv[1])\n"
+        "except Exception as error:\n    print(type(error).__name__, error)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code, cluster.address],
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said.startswith(f"ClusterError the Ray cluster at '{cluster.address}' cannot be used: Version mismatch")
+    assert "Ray: 0.0.1" in said
 
 
 def test_more_cores_than_any_machine_has_is_refused(cluster: Any, tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from convscope.engine import scan as scanning
+from convscope.engine.allowance import Allowance, allowed, allowing
 from convscope.engine.contents import digest_of_images
-from convscope.engine.executor import HERE, quiet, stepwise
+from convscope.engine.executor import HERE, Advance, quiet, stepwise
 from convscope.engine.graphs import Carried, digest_of, graph_of
 from convscope.engine.project import project
 from convscope.engine.question import Question
@@ -230,6 +231,52 @@ def test_closing_it_ends_the_work() -> None:
     assert next(results) == (0, 5)
     results.close()
     assert list(results) == []
+
+
+def test_all_jobs_together_never_go_back() -> None:
+    said: list[tuple[int, int]] = []
+    advance = Advance(20, lambda *step: said.append(step), before=2)
+    for job, done in ((0, 3), ("b", 4), (0, 1), (0, 5), ("b", 4)):
+        advance(job, done)
+    assert said == [(2, 20), (5, 20), (9, 20), (9, 20), (11, 20), (11, 20)]
+
+
+def test_an_error_of_who_listens_ends_the_job_at_once() -> None:
+    ended = Event()
+
+    class Endless:
+        def prepare(self, cores: int) -> Any:
+            return self.work
+
+        def work(self, job: int) -> Any:
+            try:
+                while True:
+                    yield job
+            finally:
+                ended.set()
+
+    def stop(number: int, done: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        list(HERE.run(Endless(), [1], stop))
+    assert caught.tb is not None  # which holds the frames, and with them the job
+    assert ended.is_set()
+
+
+def test_steps_of_a_call_keep_to_the_allowance_of_who_listens() -> None:
+    """A job that tells by calls runs in another thread, and occlusions are such jobs."""
+
+    def work(tell: Callable[[int], None]) -> int:
+        tell(0)
+        return allowed().places
+
+    steps = stepwise(work)
+    with allowing(Allowance(places=7)):
+        assert next(steps) == 0
+        with pytest.raises(StopIteration) as end:
+            next(steps)
+    assert end.value.value == 7
 
 
 def test_steps_of_a_call_are_told_one_by_one_and_end_with_who_listens() -> None:

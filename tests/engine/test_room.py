@@ -45,6 +45,17 @@ def test_a_limited_group_counts(version: str, kernel: Path) -> None:
     assert room.available() == int(0.9 * 2_000_000_000)
 
 
+@pytest.mark.parametrize("version", GROUPS)
+def test_copies_of_files_that_a_group_has_read_are_free(version: str, kernel: Path) -> None:
+    line, files = GROUPS[version]
+    group = next(iter(files)).rpartition("/")[0]
+    prefix = "total_" if version == "version 1" else ""
+    stat = f"anon 5\n{prefix}inactive_file 600000000\n{prefix}active_file 300000000\nworkingset_refault_file 7\n"
+    written(kernel / "proc/self", {"cgroup": line})
+    written(kernel / "cgroup", files | {f"{group}/memory.stat": stat})
+    assert room.available() == int(0.9 * 2_900_000_000)
+
+
 def test_a_group_without_a_limit_does_not(kernel: Path) -> None:
     written(kernel / "proc/self", {"cgroup": "0::/box\n"})
     written(kernel / "cgroup", {"box/memory.max": "max\n", "box/memory.current": "1000\n"})

@@ -146,6 +146,7 @@ def test_items_that_fail_are_skips() -> None:
         ([(noise(2, 2), [1, 2])], "label is of type list"),
         ([(noise(2, 2), 0.5)], "label is of type float"),
         (Items((noise(2, 2), 2), classes=["a", "b"]), "label is 2, but the classes are numbered 0 to 1"),
+        (Items((noise(2, 2), "c"), classes=["a", "b"]), "label is 'c', but the 2 declared classes are a, b"),
     ],
 )
 def test_no_data_set(source: Any, message: str) -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from convscope.errors import ImageError, ImageSetError, MissingExtraError
-from convscope.images import ImageSet, remote, webfiles
+from convscope.images import ImageSet, patterns, remote, webfiles
 from convscope.images.remote import SCHEMES, is_address, remote_file, shown
 from tests.images.make import encoded, noise
 from tests.images.stores import Buckets, Files, Store, running
@@ -224,6 +224,26 @@ def test_s3_of_the_store_as_a_whole_is_no_bad_image(buckets: Store, answer: tupl
             ask()
         assert "s3cr3t" not in str(caught.value)
         assert "secret-in-message" not in str(caught.value)
+
+
+@pytest.mark.parametrize("files", ["{a,a}.tar", "{0..99999}-{0..9}.tar"])
+def test_an_error_of_a_pattern_shows_no_credentials(files: str) -> None:
+    with pytest.raises(ImageSetError) as caught:
+        ImageSet.open(f"https://user:secret@host/{files}?token=secret")
+    assert "secret" not in str(caught.value)
+
+
+def test_an_error_of_a_list_shows_no_credentials(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("https://user:secret@host/a.png?token=secret\ta\tb\n")
+    with pytest.raises(ImageSetError, match="Line 1 of the list") as caught:
+        ImageSet.open(tmp_path / "list.txt")
+    assert "secret" not in str(caught.value)
+
+
+def test_names_hold_no_credentials() -> None:
+    found = patterns.remote_files("https://user:secret@{one,two}/a.tar?token=first.secret")
+    assert [name for name, _ in found] == ["one/a", "two/a"]
+    assert [file.name for _, file in found] == ["a.tar", "a.tar"]
 
 
 def test_s3_without_credentials(buckets: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,38 @@ def sharded(root: Path) -> list[str]:
     return [f"train-{number:02}/{key}.png" for number in range(3) for key in range(2)]
 
 
+def test_files_here_and_elsewhere_in_one_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = sharded(tmp_path / "one")
+    (tmp_path / "two").mkdir()
+    monkeypatch.chdir(tmp_path / "two")
+    sharded(tmp_path / "two/inner")
+    images = ImageSet.open(f"{{{tmp_path}/one,inner}}/train-00.tar")
+    assert images.names == (*(f"one/{name}" for name in names[:2]), *(f"two/inner/{name}" for name in names[:2]))
+
+
+@pytest.mark.parametrize("twice", [("7.png", "7.PNG"), ("7.png", "./7.png"), ("7.cls", "7.CLS"), ("a/x", "./a/x")])
+def test_two_files_that_mean_the_same_are_refused(tmp_path: Path, twice: tuple[str, str]) -> None:
+    path = shard(tmp_path / "s.tar", {"0.png": FILES[0]} | dict.fromkeys(twice, b"1"))
+    with pytest.raises(ImageSetError, match=r"s\.tar cannot be used: it holds '.*' twice"):
+        ImageSet.open(path)
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".parquet"])
+def test_shards_whose_names_are_not_utf8(tmp_path: Path, suffix: str) -> None:
+    folder = tmp_path / os.fsdecode(b"h\xe9n")
+    path = folder / os.fsdecode(b"\xe9" + suffix.encode())
+    if suffix == ".tar":
+        shard(path, {"0.png": FILES[0]})
+    else:
+        folder.mkdir()
+        plain = tmp_path / "plain.parquet"
+        pq.write_table(pa.table({"image": [FILES[0]], "name": ["0.png"]}), plain)
+        path.write_bytes(plain.read_bytes())
+    for images in (ImageSet.open(folder), ImageSet.open(path), ImageSet.open(f"{folder}/*{suffix}")):
+        assert all(text.encode("utf-8") for text in (images.name, *images.names))
+        assert len(images.digest) == 64
+
+
 def test_folder_patterns_and_stars_are_the_same_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = sharded(tmp_path / "shards")
     (tmp_path / "shards/README.md").write_text("about")

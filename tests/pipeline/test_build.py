@@ -35,6 +35,7 @@ from tests.engine.elsewhere import Elsewhere
 from tests.engine.make import (
     DEAD,
     LAYERS,
+    Data,
     exact_model,
     exact_net,
     feeding,
@@ -157,6 +158,31 @@ def test_parts_may_be_of_any_size(
         for unit in ours:
             for one, other in zip(ours[unit], theirs[unit], strict=True):
                 np.testing.assert_allclose(one.pixels, other.pixels, rtol=1e-2, atol=1e-2 * np.abs(other.pixels).max())
+
+
+class Exchanged(Data):
+    """Elsewhere its images are others, as soon as the projections begin: a shared folder that changed meanwhile."""
+
+    gone: Path
+    away = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, away=True)
+
+    def __getitem__(self, row: int) -> Any:
+        return super().__getitem__(COUNT - 1 - row if self.away and self.gone.exists() else row)
+
+
+def test_projections_of_other_images_are_an_error(model: Model, tmp_path: Path) -> None:
+    data = Exchanged(pictures(COUNT), [0] * COUNT, ["cat"])
+    data.gone = tmp_path / "gone"
+
+    def report(stage: str, done: int, total: int) -> None:
+        if stage == "project":
+            data.gone.touch()
+
+    with pytest.raises(ImageSetError, match=r"image '\d+' of 'Exchanged' is another one for a worker"):
+        build_atlas(model, ImageSet.open(data), tmp_path / "a", ASK, executor=Elsewhere(), report=report)
 
 
 def test_made_elsewhere_every_file_is_the_same(

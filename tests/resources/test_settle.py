@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,18 @@ def test_the_smallest_step_that_does_not_fit_is_refused_with_numbers() -> None:
         settle(demand(PASS), 700_000_000)
     with pytest.raises(MemoryLimitError, match=r"this job needs about 5.59 GB of memory, .* than what is free"):
         settle(demand(memory=5_000_000_000))
+
+
+def test_what_helps_besides_is_said() -> None:
+    many = replace(PASS, fixed=64 * 60_000_000, ways="decode with fewer than 64 threads (--workers)")
+    with pytest.raises(MemoryLimitError, match=r"earlier layers, or decode with fewer than 64 threads \(--workers\)$"):
+        settle(demand(many), 2_000_000_000)
+
+
+def test_no_more_is_taken_than_there_is() -> None:
+    """What the process will grow by besides its steps is not there twice."""
+    plan, _ = settle(demand(replace(PASS, usual=10**9)))
+    assert HELD + FREE - PASS.each < plan.memory <= HELD + FREE
 
 
 steps = st.builds(

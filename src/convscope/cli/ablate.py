@@ -113,9 +113,10 @@ def ablate(
         _list(ask, crew, runs or output / "runs", as_json)
         return
     demand = training_jobs.ablate(ask, crew, runs or output / "runs")
+    room = runs or output  # nearly all that is written are runs
     where = executor_of(ray, ray_workers, ray_cores)
     shown = progress(quiet=as_json or not err.is_terminal)
-    with planned(demand, max_memory, as_json, output), shown as report, where as executor:
+    with planned(demand, max_memory, as_json, room), shown as report, where as executor:
         found = run(ask, Place(output, runs), crew, overwrite=overwrite, report=report, executor=executor)
     _say(found, output, as_json)
 

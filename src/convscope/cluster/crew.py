@@ -81,8 +81,9 @@ class Crew:
 
     def _started(self, ready: Any) -> Handle | None:
         """The worker that is prepared; None if it is lost."""
-        handle = self.starting.pop(ready)
+        handle = self.starting[ready]
         word = self._told(None, handle, lambda: self.ray.get(ready))
+        del self.starting[ready]  # not before: whoever leaves with an error ends all that are listed
         if word is not None:
             self.lost[None] = 0
         return handle if word is not None else None
@@ -101,7 +102,8 @@ class Crew:
         try:
             word = get()
         except errors.RayTaskError as error:  # none that a worker knows how to tell: a defect, or a foreign error
-            raise ClusterError(f"a worker failed: {type(error.cause).__name__}: {error.cause}") from error
+            said = " ".join([str(error.cause), *getattr(error.cause, "__notes__", ())])
+            raise ClusterError(f"a worker failed: {type(error.cause).__name__}: {said}") from error
         except (errors.RayError, StopIteration) as error:
             self.lost[number] += 1
             if self.lost[number] == LOSSES:

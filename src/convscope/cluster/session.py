@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ _REACH = 5.0
 def connected(address: str) -> Any:
     """The module ``ray``, connected; a connection that the process already has is used as it is.
 
-    Raises MissingExtraError, SettingError for an address of another kind, ClusterError if nothing answers there.
+    Raises MissingExtraError, SettingError for an address of another kind or a Ray that would listen to the network,
+    ClusterError if nothing answers there.
     """
     if address.startswith("ray://"):
         raise SettingError(
@@ -36,8 +38,7 @@ def connected(address: str) -> Any:
             "machine of the cluster with the address auto, or through `ray job submit`"
         )
     if address == LOCAL:
-        # Whoever reaches the ports of Ray may run code, so one that is started here listens to this machine only.
-        os.environ.setdefault(*_LOOPBACK_ONLY)
+        _keep_to_the_loopback()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone unless the user wants it
     ray = optional("ray", "ray", "work on a cluster")
     if not ray.is_initialized():
@@ -46,12 +47,29 @@ def connected(address: str) -> Any:
             _check_answers(address)
             with _own_signals():
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
-        except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        except RuntimeError as error:  # it answers
             raise ClusterError(
-                f"no Ray cluster answers at {address!r} ({_first_line(error)}). Start one with `ray start --head`, "
+                f"the Ray cluster at {address!r} cannot be used: {_in_one_line(error)}. All its machines need the "
+                "versions of Ray and Python of this one"
+            ) from error
+        except (ValueError, OSError) as error:
+            raise ClusterError(
+                f"no Ray cluster answers at {address!r} ({_in_one_line(error)}). Start one with `ray start --head`, "
                 f"or use {LOCAL!r} for this machine alone"
             ) from error
     return ray
+
+
+def _keep_to_the_loopback() -> None:
+    """Whoever reaches the ports of Ray may run code, so one that is started here listens to this machine only."""
+    name, value = _LOOPBACK_ONLY
+    before = sys.modules.get("ray")
+    if before is not None and name not in os.environ and not before.is_initialized():
+        raise SettingError(
+            f"Ray was imported before convscope could tell it to listen to this machine only. Set {name}={value} in "
+            "the environment first, or call ray.init yourself, which is then used as it is"
+        )
+    os.environ.setdefault(name, value)
 
 
 def _check_answers(address: str) -> None:
@@ -75,5 +93,5 @@ def _own_signals() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -26,7 +26,7 @@ Versions = tuple[tuple[str, str], ...]
 
 def versions() -> Versions:
     """Of what decides a number; they must be the same in all processes."""
-    return ("convscope", installed_version()), ("torch", version("torch"))
+    return ("convscope", installed_version()), *((name, version(name)) for name in ("torch", "numpy", "pillow"))
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,20 @@ class Failed:
 
     kind: str
     message: str
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, error: Exception) -> Failed:
         """The word for an error of convscope's, or of a file that cannot be read or written."""
-        return cls(type(error).__name__, str(error))
+        return cls(type(error).__name__, str(error), tuple(getattr(error, "__notes__", ())))
 
     def error(self) -> Exception:
         """The same error, to be raised by whoever asked."""
         kind = getattr(errors, self.kind, OSError)
         raised: Exception = kind.__new__(kind, self.message)  # not called: some are made from other things
         raised.args = (self.message,)
+        for note in self.notes:
+            raised.add_note(note)
         return raised
 
 

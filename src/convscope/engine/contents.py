@@ -8,11 +8,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 
-from convscope.engine.executor import Executor, Steps
-from convscope.errors import ImageSetError
+from convscope.engine.executor import Advance, Executor, Steps
 from convscope.images import ImageSet
 from convscope.images.imageset import UNREADABLE
-from convscope.images.stretch import SHARE, Stretch, cut
+from convscope.images.stretch import Stretch, check_unread, cut
 
 STRETCH = 1024
 """Images that one job reads."""
@@ -50,25 +49,18 @@ def digest_of_images(images: ImageSet, executor: Executor, report: Callable[[int
         return images.digest
     parts = [range(start, min(start + STRETCH, len(images))) for start in range(0, len(images), STRETCH)]
     found: list[Digests] = [()] * len(parts)
-    done = [0] * len(parts)
-
-    def progress(job: int, read: int) -> None:
-        done[job] = max(done[job], read)
-        report(sum(done), len(images))
-
+    advance = Advance(len(images), report)
     jobs = [cut(images, part, witnessed=True) for part in parts]
-    with closing(executor.run(ReadContents(), jobs, progress)) as results:
+    with closing(executor.run(ReadContents(), jobs, advance)) as results:
         for job, digests in results:
-            _check_unreadable(jobs[job].images, digests)
+            read = zip(parts[job], map(_reason, digests), strict=True)
+            unread = ((index, reason) for index, reason in read if reason is not None)
+            check_unread(images, unread, lambda index: _reason(images.content(index)[0]))
             found[job] = digests
-            progress(job, len(digests))
+            advance(job, len(digests))
     return images.digest_from(chain.from_iterable(found))
 
 
-def _check_unreadable(images: ImageSet, digests: Digests) -> None:
-    """What a worker cannot read must be what cannot be read here: its disk is not to decide the answer."""
-    for place, digest in enumerate(digests):
-        if digest.startswith(UNREADABLE) and images.content(place)[0] != digest:
-            raise ImageSetError(
-                f"image {images.names[place]!r} can be read here, and a worker cannot: {digest}. {SHARE}"
-            )
+def _reason(digest: str) -> str | None:
+    """Why a content cannot be loaded; None if it can."""
+    return digest.removeprefix(UNREADABLE) if digest.startswith(UNREADABLE) else None

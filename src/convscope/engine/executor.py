@@ -8,10 +8,12 @@ result, so a job whose worker was lost is simply done again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from contextvars import copy_context
 from queue import Queue
-from threading import Event
+from threading import Event, Lock
 from typing import Protocol, TypeVar
 
 from convscope.errors import SettingError
@@ -35,7 +37,10 @@ class Work(Protocol[JobIn, ResultOut]):
 
 
 def stepwise(do: Callable[[Callable[[int], None]], Result]) -> Steps[Result]:
-    """What tells by a call how far it is, as steps; where they are closed, its next call raises."""
+    """What tells by a call how far it is, as steps; where they are closed, its next call raises.
+
+    It runs in a thread of its own, in which holds what held where the first step was asked for: an allowance, say.
+    """
     words: Queue[int | None] = Queue()
     closed = Event()
 
@@ -45,7 +50,7 @@ def stepwise(do: Callable[[Callable[[int], None]], Result]) -> Steps[Result]:
         words.put(done)
 
     with ThreadPoolExecutor(1) as pool:
-        ending = pool.submit(do, tell)
+        ending = pool.submit(copy_context().run, do, tell)
         ending.add_done_callback(lambda _: words.put(None))
         try:
             while (done := words.get()) is not None:
@@ -82,18 +87,40 @@ class Here:
         """See ``Executor``."""
         do = work.prepare(os.cpu_count() or 1)
         for number, job in enumerate(jobs):
-            steps = do(job)
-            while True:
-                try:
-                    done = next(steps)
-                except StopIteration as end:
-                    result: Result = end.value
-                    break
-                report(number, done)
+            with closing(do(job)) as steps:  # an error of ``report`` ends the job at once, and not with its traceback
+                while True:
+                    try:
+                        done = next(steps)
+                    except StopIteration as end:
+                        result: Result = end.value
+                        break
+                    report(number, done)
             yield number, result
 
 
 HERE = Here()
+
+
+class Advance:
+    """How far all jobs are together, of ``total``: told to ``tell`` at once, and with every word of a job.
+
+    A job that begins anew, as its worker was lost, does not go back. ``before`` is what was done already. Threads may
+    call it side by side, and are heard one after the other.
+    """
+
+    def __init__(self, total: int, tell: Callable[[int, int], None], before: int = 0) -> None:
+        self._total, self._tell, self._all = total, tell, before
+        self._done: dict[Hashable, int] = {}
+        self._one_at_a_time = Lock()
+        tell(before, total)
+
+    def __call__(self, job: Hashable, done: int) -> None:
+        """So much of a job is done."""
+        with self._one_at_a_time:
+            further = max(done - self._done.get(job, 0), 0)
+            self._done[job] = self._done.get(job, 0) + further
+            self._all += further
+            self._tell(self._all, self._total)
 
 
 def quiet(number: int, done: int) -> None:

@@ -31,7 +31,8 @@ def available() -> int:
     """Bytes of memory that this process may still take.
 
     On Linux what the kernel calls available, less if the control group of the process is limited to less; elsewhere
-    half of the machine's memory. A tenth of it is left to others.
+    half of the machine's memory. Copies of files that the kernel keeps count as free, as it gives them up when asked. A
+    tenth of it all is left to others.
     """
     free = [_meminfo("MemAvailable"), *_left_of_groups()]
     known = [each for each in free if each is not None]
@@ -61,19 +62,29 @@ def _left_of_groups() -> list[int]:
         if kind == "":
             group = _CGROUP / name.lstrip("/")
             places = [each for each in (group, *group.parents) if each.is_relative_to(_CGROUP)]
-            found += [_left(each / "memory.max", each / "memory.current") for each in places]
+            found += [_left(each, "memory.max", "memory.current", "") for each in places]
         elif "memory" in kind.split(","):
             group = _CGROUP / "memory" / name.lstrip("/")
             found += [
-                _left(each / "memory.limit_in_bytes", each / "memory.usage_in_bytes")
+                _left(each, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
                 for each in (group, _CGROUP / "memory")
             ]
     return [each for each in found if each is not None]
 
 
-def _left(limit: Path, used: Path) -> int | None:
+def _left(group: Path, limit: str, used: str, prefix: str) -> int | None:
     try:
-        most, now = limit.read_text().strip(), int(used.read_text())
+        most, now = (group / limit).read_text().strip(), int((group / used).read_text())
     except OSError:
         return None
-    return None if most == "max" else max(int(most) - now, 0)
+    return None if most == "max" else max(int(most) - now + _copies(group, prefix), 0)
+
+
+def _copies(group: Path, prefix: str) -> int:
+    """Bytes of files that the kernel keeps copies of for a group; they count as used there."""
+    try:
+        lines = (group / "memory.stat").read_text().splitlines()
+    except OSError:
+        return 0
+    names = {f"{prefix}active_file", f"{prefix}inactive_file"}
+    return sum(int(value) for name, _, value in (line.partition(" ") for line in lines) if name in names)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
 
-from convscope.engine.executor import HERE, Executor, check_device
+from convscope.engine.executor import HERE, Advance, Executor, check_device
 from convscope.engine.forward import prepare
 from convscope.engine.graphs import graph_of
 from convscope.engine.journal import load_part, save_part
@@ -21,7 +21,7 @@ from convscope.engine.question import NINE, Question
 from convscope.engine.tally import Tally
 from convscope.errors import ImageSetError, SettingError
 from convscope.images import ImageSet
-from convscope.images.stretch import SHARE, cut
+from convscope.images.stretch import check_unread, cut
 from convscope.models import Model
 
 Report = Callable[[int, int], None]
@@ -101,29 +101,24 @@ def _scan_all(work: PartScan, images: ImageSet, executor: Executor, journal: Pat
     merging = Merging[Part](len(parts))
     nothing = work.nothing()
     missing: list[int] = []
-    done = dict.fromkeys(range(len(parts)), 0)
+    advance = Advance(len(images), report)
     for number, part in enumerate(parts):
         if (known := _recalled(journal, number, part, nothing)) is None:
             missing.append(number)
             continue
         merging.add(number, known)
-        done[number] = len(part)
-        report(sum(done.values()), len(images))
-
-    def progress(job: int, images_done: int) -> None:
-        done[missing[job]] = max(done[missing[job]], images_done)  # a lost part begins anew
-        report(sum(done.values()), len(images))
-
+        advance(number, len(part))
     jobs = [cut(images, parts[number], witnessed=not executor.here) for number in missing]
-    with closing(executor.run(work, jobs, progress)) as results:
+    with closing(executor.run(work, jobs, lambda job, done: advance(missing[job], done))) as results:
         for job, found in results:
             number = missing[job]
             if not executor.here:
-                _check_skips(work, images, found)
+                unread = ((each.image, each.skipped) for each in found.outcomes if each.skipped is not None)
+                check_unread(images, unread, lambda index: read_view(images, index, work.preprocessing)[0].skipped)
             if journal is not None:
                 save_part(_file(journal, number), parts[number], found)
             merging.add(number, found)
-            progress(job, len(parts[number]))
+            advance(number, len(parts[number]))
     return merging.whole(nothing)
 
 
@@ -133,18 +128,6 @@ def _file(journal: Path, number: int) -> Path:
 
 def _recalled(journal: Path | None, number: int, part: range, nothing: Part) -> Part | None:
     return None if journal is None else load_part(_file(journal, number), part, nothing)
-
-
-def _check_skips(work: PartScan, images: ImageSet, part: Part) -> None:
-    """What a worker could not read must be what cannot be read here: its disk is not to decide the answer."""
-    for outcome in part.outcomes:
-        if outcome.skipped is not None:
-            here, _ = read_view(images, outcome.image, work.preprocessing)
-            if here != outcome:
-                raise ImageSetError(
-                    f"image {images.names[outcome.image]!r} is read here ({here.skipped or 'well'}) otherwise than by "
-                    f"a worker: {outcome.skipped}. {SHARE}"
-                )
 
 
 def _check_some_read(outcomes: Sequence[Outcome], images: ImageSet) -> None:

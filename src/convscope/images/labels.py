@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from convscope.errors import ImageSetError
@@ -19,17 +20,24 @@ def name_labels(values: Sequence[object], declared: Iterable[object]) -> tuple[l
     Raises ``ImageSetError`` for a label of another type or without class.
     """
     classes = _distinct(declared)
-    labels = [_named(value, classes) for value in values]
+    known = frozenset(classes)
+    labels = [_named(value, classes, known) for value in values]
     if classes:
         return labels, classes
     return labels, tuple(sorted({label for label in labels if label is not None}, key=_by_number))
 
 
-def _named(value: object, classes: tuple[str, ...]) -> str | None:
+def _named(value: object, classes: tuple[str, ...], known: frozenset[str]) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return printable(value)
+        name = printable(value)
+        if known and name not in known:
+            raise ImageSetError(
+                f"A label is {name[:200]!r}, but the {len(classes)} declared classes are {', '.join(classes[:4])}…. "
+                "Where several share a name, label by number."
+            )
+        return name
     try:
         number = operator.index(value)  # type: ignore[arg-type]  # any integer-like: numpy's, a tensor's
     except (TypeError, ValueError) as error:
@@ -46,7 +54,8 @@ def _named(value: object, classes: tuple[str, ...]) -> str | None:
 def _distinct(declared: Iterable[object]) -> tuple[str, ...]:
     """Class names as text; a name that several classes share (ImageNet has two cranes) gets its number."""
     names = [printable(", ".join(map(str, name)) if isinstance(name, list | tuple) else str(name)) for name in declared]
-    return tuple(f"{name} ({number})" if names.count(name) > 1 else name for number, name in enumerate(names))
+    times = Counter(names)
+    return tuple(f"{name} ({number})" if times[name] > 1 else name for number, name in enumerate(names))
 
 
 def _by_number(label: str) -> tuple[int, int, str]:

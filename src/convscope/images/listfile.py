@@ -31,7 +31,8 @@ def read_list(file: File) -> Listing:
 def _entry(file: File, number: int, line: str) -> Entry:
     target, _, label = (part.strip() for part in line.partition("\t"))
     if "\t" in label or not target:
-        raise ImageSetError(f"Line {number} of the list {file.shown} is {line[:200]!r}. {FORM}")
+        told = shown(line) if is_address(line) else line
+        raise ImageSetError(f"Line {number} of the list {file.shown} is {told[:200]!r}. {FORM}")
     if isinstance(file, LocalFile) and is_address(target):
         return Entry(shown(target), label or None, _at(target, f"Line {number} of the list {file.shown}"))
     return Entry(target, label or None, file.beside(target))

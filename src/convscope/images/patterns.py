@@ -12,7 +12,7 @@ from convscope.errors import ImageError, ImageSetError
 from convscope.images.entry import printable
 from convscope.images.file import File, unusable
 from convscope.images.files import local_file
-from convscope.images.remote import RemoteFile, remote_file
+from convscope.images.remote import RemoteFile, is_address, remote_file, shown
 
 MOST = 100_000
 """Files that a pattern may stand for."""
@@ -33,14 +33,16 @@ def is_pattern(text: str) -> bool:
 def local_files(pattern: str) -> list[Named]:
     """The files of a pattern, sorted where it has stars; raises ImageSetError if there are none."""
     found = [path for text in expanded(pattern) for path in _local(text)]
-    return named([(path, local_file(Path(path).absolute())) for path in _each_once(found, pattern)])
+    # Absolute all of them: a pattern may stand for files below this folder and elsewhere, which share no other folder.
+    paths = [Path(path).absolute() for path in _each_once(found, pattern)]
+    return named([(str(path), local_file(path)) for path in paths])
 
 
 def remote_files(pattern: str) -> list[Named]:
-    """As ``local_files``, of addresses; a ``?`` is not a star there."""
+    """As ``local_files``, of addresses, whose credentials are in no name; a ``?`` is not a star there."""
     found = [(path, file) for text in expanded(pattern) for path, file in _remote(text)]
     _each_once([path for path, _ in found], pattern)
-    return named(found)
+    return named([(shown(path).removesuffix("?…"), file) for path, file in found])
 
 
 def expanded(pattern: str) -> list[str]:
@@ -51,7 +53,7 @@ def expanded(pattern: str) -> list[str]:
     for each in choices:
         count *= len(each)
     if count > MOST:
-        raise ImageSetError(f"The pattern {pattern[:200]!r} stands for {count} files; expected at most {MOST}.")
+        raise ImageSetError(f"The pattern {_told(pattern)!r} stands for {count} files; expected at most {MOST}.")
     return ["".join(parts) for parts in itertools.product(*choices)]
 
 
@@ -91,11 +93,16 @@ def _remote(text: str) -> Iterator[tuple[str, File]]:
 
 def _each_once(paths: Sequence[str], pattern: str) -> Sequence[str]:
     if not paths or len(paths) > MOST:
-        raise ImageSetError(f"The pattern {pattern[:200]!r} stands for {len(paths)} files; expected 1 to {MOST}.")
+        raise ImageSetError(f"The pattern {_told(pattern)!r} stands for {len(paths)} files; expected 1 to {MOST}.")
     if len(set(paths)) < len(paths):
         twice = next(path for number, path in enumerate(paths) if path in paths[:number])
-        raise ImageSetError(f"The pattern {pattern[:200]!r} names {twice!r} twice.")
+        raise ImageSetError(f"The pattern {_told(pattern)!r} names {_told(twice)!r} twice.")
     return paths
+
+
+def _told(text: str) -> str:
+    """A pattern or a file as it may be printed: an address without credentials."""
+    return (shown(text) if is_address(text) else text)[:200]
 
 
 def named(files: Sequence[tuple[str, File]]) -> list[Named]:

@@ -72,7 +72,9 @@ def read_shards(shards: Sequence[Named], name: str) -> Listing:
     Raises ImageSetError, which names shard and file, for a damaged archive, for links and devices in it, for two files
     of one name, and if there is no image.
     """
-    found = [(f"{shard}/{image}", label, place) for shard, file in shards for image, label, place in _images(file)]
+    found = [
+        (f"{printable(shard)}/{image}", label, place) for shard, file in shards for image, label, place in _images(file)
+    ]
     if not found:
         raise ImageSetError(
             f"{shards[0][1].shown}{' and the other shards hold' if len(shards) > 1 else ' holds'} no image. Images are "
@@ -85,7 +87,7 @@ def read_shards(shards: Sequence[Named], name: str) -> Listing:
 
 def _images(file: File) -> Iterable[tuple[str, object, Place]]:
     samples: dict[str, _Sample] = {}
-    seen = set[bytes]()
+    seen = set[str]()
     try:
         stream = opened(file)
     except ImageError as error:
@@ -93,11 +95,12 @@ def _images(file: File) -> Iterable[tuple[str, object, Place]]:
     try:
         with stream:
             for member in members(stream, stream.seek(0, io.SEEK_END)):
-                if member.name in seen:
-                    raise ImageError(f"it holds {member.name[:200].decode(errors='replace')!r} twice")
-                seen.add(member.name)
                 path = printable(member.name.decode("utf-8", "surrogateescape")).removeprefix("./")
                 key, suffix = _key_and_suffix(path)
+                once = key + suffix if suffix else path  # 7.jpg and 7.JPG are the same file of a sample
+                if once in seen:
+                    raise ImageError(f"it holds {path[:200]!r} twice")
+                seen.add(once)
                 if suffix.endswith(SUFFIXES):
                     place = Place(file, member.header, member.size, member.check)
                     samples.setdefault(key, _Sample()).images[suffix] = path, place

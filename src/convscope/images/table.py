@@ -84,7 +84,8 @@ def read_tables(files: Sequence[Named], name: str) -> Listing:
                 f"{file.shown} declares the classes {table.declared[:4]}…, but {files[0][1].shown} {first[:4]}…. "
                 "Open the files as sets of their own, or write them with the same classes."
             )
-    return _listing([([f"{shard}/{each}" for each in table.names], table) for shard, _, table in tables], name)
+    named = [([f"{printable(shard)}/{each}" for each in table.names], table) for shard, _, table in tables]
+    return _listing(named, printable(name))
 
 
 def _listing(tables: Sequence[tuple[list[str], _Table]], name: str) -> Listing:

@@ -15,7 +15,7 @@ from convscope.atlas.store import open_tables, read_rows
 from convscope.atlas.tables import file_of
 from convscope.atlas.tops import images_on_top, read_tops
 from convscope.atlas.writer import write_table
-from convscope.engine.executor import HERE, Executor
+from convscope.engine.executor import HERE, Advance, Executor
 from convscope.engine.graphs import Carried
 from convscope.engine.layers import Layer
 from convscope.engine.project import Way
@@ -61,22 +61,16 @@ def write_projections(
     missing = [
         name for name, part in parts.items() if not all(is_sound(folder, file) for file in _files_of(name, part))
     ]
-    done = {name: 0 if name in missing else part.winners for name, part in parts.items()}
-    report(sum(done.values()), total)
-
-    def progress(job: int, made: int) -> None:
-        name = missing[job]
-        done[name] = max(done[name], made)  # what a lost worker was at begins anew
-        report(sum(done.values()), total)
-
+    advance = Advance(total, report, total - sum(parts[name].winners for name in missing))
     work = ProjectParts(Carried(model), way, raw, _spectral(tasks), device)
-    with closing(executor.run(work, [parts[name] for name in missing], progress)) as results:
+    jobs = [parts[name] if executor.here else parts[name].witnessed() for name in missing]
+    with closing(executor.run(work, jobs, advance)) as results:
         for job, (pictures, projections) in results:
             name = missing[job]
             if projections:
                 write_table(folder, "projections", projections, name)
             write_table(folder, "pictures", pictures, name)
-            progress(job, parts[name].winners)
+            advance(job, parts[name].winners)
 
 
 def _spectral(tasks: Sequence[Task]) -> dict[str, frozenset[int]]:

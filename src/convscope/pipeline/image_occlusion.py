@@ -16,7 +16,7 @@ from convscope.atlas.tiles import crop, unit_tiles
 from convscope.display import Picture, fit, to_png, to_rgb
 from convscope.engine.executor import Steps, stepwise
 from convscope.engine.graphs import Carried
-from convscope.errors import about
+from convscope.errors import AtlasMismatchError, about
 from convscope.figures.occlusion import TILE, Examples, figure_png
 from convscope.images.stretch import Stretch
 from convscope.pipeline.occlusion_facts import facts_of, grids_npz
@@ -62,17 +62,40 @@ class Occluded:
 
 
 @dataclass(frozen=True)
+class KnownAtlas:
+    """Where an atlas lies, and its key: whoever opens it in another process must find the same."""
+
+    path: Path
+    key: str
+
+    @classmethod
+    def of(cls, atlas: Atlas) -> KnownAtlas:
+        """Of one that is open here."""
+        return cls(atlas.path.absolute(), atlas.manifest.key)
+
+    def open(self) -> Atlas:
+        """The atlas; raises AtlasError if there is none, AtlasMismatchError if it is another one."""
+        found = Atlas.open(self.path)
+        if found.manifest.key != self.key:
+            raise AtlasMismatchError(
+                f"the atlas in {self.path} is another one for a worker (key {found.manifest.key[:12]}) than for the "
+                f"process that asked ({self.key[:12]}). Put it on a folder that all machines share"
+            )
+        return found
+
+
+@dataclass(frozen=True)
 class OccludeImages:
-    """All that decides what is made of an image; ``atlas`` is where one with examples lies."""
+    """All that decides what is made of an image; ``atlas`` has examples for its figure."""
 
     carried: Carried
     ask: OcclusionAsk
-    atlas: Path | None
+    atlas: KnownAtlas | None
     device: str
 
     def prepare(self, cores: int) -> Callable[[OneImage], Steps[Occluded]]:  # noqa: ARG002
         """See ``Work``: yields the places that are done."""
-        opened = None if self.atlas is None else Atlas.open(self.atlas)
+        opened = None if self.atlas is None else self.atlas.open()
         return lambda job: stepwise(partial(self._named, opened, job))
 
     def _named(self, atlas: Atlas | None, job: OneImage, tell: Callable[[int], None]) -> Occluded:

@@ -7,18 +7,18 @@ import re
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from convscope.atlas.reader import Atlas
-from convscope.engine.executor import HERE, Executor, check_device
+from convscope.engine.executor import HERE, Advance, Executor, check_device
 from convscope.engine.graphs import Carried, graph_of
 from convscope.errors import ImageError, ImageSetError
 from convscope.images import ImageSet
 from convscope.images.stretch import cut
 from convscope.models import Model
-from convscope.pipeline.image_occlusion import OccludeImages, OcclusionAsk, OneImage
+from convscope.pipeline.image_occlusion import KnownAtlas, OccludeImages, OcclusionAsk, OneImage
 from convscope.pipeline.match import check_model
 from convscope.pipeline.results import ResultFolder, model_facts
 from convscope.probes.fills import View, fill_name
@@ -80,40 +80,29 @@ def occlude_images(
             missing.append((job, result))
     if not folders:
         raise ImageSetError(f"no image of {images.name} can be used; {skipped[0][0]}: {skipped[0][1]}")
-    work = OccludeImages(Carried(model), ask, None if atlas is None else atlas.path.absolute(), device)
-    _occlude(work, missing, executor, _Progress(report, grid.shape[0] * grid.shape[1], len(images), len(missing)))
+    work = OccludeImages(Carried(model), ask, None if atlas is None else KnownAtlas.of(atlas), device)
+    places = grid.shape[0] * grid.shape[1]
+    finished = (len(images) - len(missing)) * places
+    advance = Advance(len(images) * places, partial(report, "occlude"), finished)
+    _occlude(work, missing, executor, advance, places)
     return OcclusionSummary(tuple(folders), tuple(skipped))
 
 
-class _Progress:
-    """Places of all images that are done."""
-
-    def __init__(self, report: Report, places: int, images: int, missing: int) -> None:
-        self.report, self.places, self.total = report, places, images * places
-        self.done = [0] * missing
-        self.before = (images - missing) * places
-        self.report("occlude", self.before, self.total)
-
-    def __call__(self, job: int, done: int) -> None:
-        self.done[job] = max(self.done[job], done)
-        self.report("occlude", self.before + sum(self.done), self.total)
-
-
 def _occlude(
-    work: OccludeImages, missing: list[tuple[_Job, ResultFolder]], executor: Executor, progress: _Progress
+    work: OccludeImages, missing: list[tuple[_Job, ResultFolder]], executor: Executor, advance: Advance, places: int
 ) -> None:
     jobs = [
         OneImage(cut(job.images, range(job.index, job.index + 1), witnessed=not executor.here), job.target)
         for job, _ in missing
     ]
-    with closing(executor.run(work, jobs, progress)) as results:
+    with closing(executor.run(work, jobs, advance)) as results:
         for number, made in results:
             _, result = missing[number]
             result.begin()
             for name, content in made.files.items():
                 result.write(name, content)
             result.finish(made.facts, made.seconds)
-            progress(number, progress.places)
+            advance(number, places)
 
 
 @dataclass(frozen=True)

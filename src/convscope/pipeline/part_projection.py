@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -16,6 +16,7 @@ from convscope.engine.project import Way, project_units
 from convscope.engine.trace import trace
 from convscope.errors import ImageSetError, about
 from convscope.images import ImageSet
+from convscope.images.stretch import Witnesses, check_witnesses, witnesses_of
 from convscope.models import Model
 from convscope.pipeline.atlas_spectra import RANKS
 from convscope.pipeline.picture_spectrum import picture_spectrum
@@ -31,11 +32,16 @@ class PartTasks:
 
     tasks: tuple[Task, ...]
     images: ImageSet
+    witnesses: Witnesses = ()
 
     @property
     def winners(self) -> int:
         """How many projections it makes."""
         return sum(len(task.winners) for task in self.tasks)
+
+    def witnessed(self) -> PartTasks:
+        """The same for a worker, who must see the same images."""
+        return replace(self, witnesses=witnesses_of(self.images))
 
 
 def part_of(images: ImageSet, tasks: Sequence[Task]) -> PartTasks:
@@ -59,6 +65,7 @@ class ProjectParts:
         return self._rows
 
     def _rows(self, part: PartTasks) -> Steps[Rows]:
+        check_witnesses(part.images, part.witnesses)
         model = self.carried.model
         pictures: list[PictureRow] = []
         packed: list[ProjectionRow] = []

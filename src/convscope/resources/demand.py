@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Step:
     """One kind of step of a job: ``fixed`` bytes, and ``each`` for all that it takes at once.
 
-    ``bound`` is the field of ``Allowance`` that says how many it takes: ``least`` to ``usual``.
+    ``bound`` is the field of ``Allowance`` that says how many it takes: ``least`` to ``usual``. ``ways`` say how else
+    it would need less.
     """
 
     what: str
@@ -19,6 +20,7 @@ class Step:
     each: int
     least: int
     usual: int
+    ways: str = ""
 
 
 @dataclass(frozen=True)

@@ -70,12 +70,13 @@ class Net:
         each = int(WORKING * self.found.alive) + (AHEAD + 4) * self.view
         fixed = self.found.weights + workers * DECODING + state
         smallest = "one image" if least == 1 else f"{least} images"
-        return Step(f"a forward pass of {smallest}", PASS, fixed, each, least, batch)
+        ways = f"decode with fewer than {workers} threads (--workers)" if workers > 1 else ""
+        return Step(f"a forward pass of {smallest}", PASS, fixed, each, least, batch, ways)
 
     def descending(self, count: int, state: int = 0) -> Step:
         """Walks down from ``count`` activations of one image, whose values are all kept, beside ``state`` bytes."""
         widest = self.found.widest
-        usual = min(USUAL.signals, count * widest)
+        usual = max(min(USUAL.signals, count * widest), widest)
         fixed = int(WORKING * self.found.kept) + state
         return Step("one projection", DESCENT, fixed, DESCENDING, widest, usual)
 

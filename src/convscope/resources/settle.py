@@ -29,9 +29,9 @@ def settle(demand: Demand, limit: int | None = None) -> tuple[Plan, Allowance]:
     None: what this process holds, and what the machine has to give. Raises MemoryLimitError if even its smallest step
     needs more.
     """
-    before = resident() + SLACK
-    most = before + available() if limit is None else limit
-    held = before + demand.memory
+    now = resident()
+    most = now + available() if limit is None else limit
+    held = now + SLACK + demand.memory
     if held > most:
         raise _too_little("this job", held, limit)
     allowance = Allowance()
@@ -49,15 +49,16 @@ def settle(demand: Demand, limit: int | None = None) -> tuple[Plan, Allowance]:
 def _count(step: Step, room: int, limit: int | None, held: int) -> int:
     count = min((room - step.fixed) // step.each, step.usual)
     if count < step.least:
-        raise _too_little(step.what, held + step.fixed + step.least * step.each, limit)
+        raise _too_little(step.what, held + step.fixed + step.least * step.each, limit, step.ways)
     return count
 
 
-def _too_little(what: str, needed: int, limit: int | None) -> MemoryLimitError:
+def _too_little(what: str, needed: int, limit: int | None, ways: str = "") -> MemoryLimitError:
     given = "what is free" if limit is None else f"the {in_words(limit)} of --max-memory"
     return MemoryLimitError(
         f"{what} needs about {in_words(needed)} of memory, the program and the model included; more than "
         f"{given}. Give it at least {in_words(1.05 * needed)}, or look at a smaller model or at earlier layers"
+        f"{ways and ', or '}{ways}"
     )
 
 

@@ -41,13 +41,13 @@ def train(recipe: Recipe, splits: Splits) -> Demand:
 
 
 def ablate(ask: Ask, crew: Crew, runs: Path) -> Demand:
-    """All runs that are missing, as ``--dry-run`` lists them."""
+    """The time of all runs that are missing, as ``--dry-run`` lists them, and the room of all runs."""
     found = outlook(prepare(ask), runs, crew)
     parameters = max((variant.parameters for variant in found.variants), default=0)
     return Demand(
         "ablate",
         memory=crew.jobs * STATES * FLOAT * parameters,
-        disk=found.missing * 4 * FLOAT * parameters,
+        disk=found.runs * 4 * FLOAT * parameters,
         measure=lambda: found.seconds,
         basis=found.basis,
     )

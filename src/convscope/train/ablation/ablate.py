@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from convscope.engine.executor import HERE, Executor
+from convscope.engine.executor import HERE, Advance, Executor
 from convscope.errors import SettingError
 from convscope.train.ablation.elsewhere import carry_out_elsewhere
 from convscope.train.ablation.plan import Plan
@@ -153,20 +154,14 @@ class _Progress:
 
     def __init__(self, runs: Mapping[str, Run], finished: set[str], report: Report) -> None:
         self.steps = {name: run.steps for name, run in runs.items()}
-        self.done = {name: self.steps[name] if name in finished else 0 for name in runs}
-        self.ended, self.report = len(finished), report
-        self._tell()
-
-    def step(self, name: str, done: int) -> None:
-        """A run has come so far."""
-        self.done[name] = done
-        self._tell()
+        self.report, self.ended = partial(report, "runs"), len(finished)
+        self.report(self.ended, len(runs))
+        before = sum(self.steps[name] for name in finished)
+        self.step = Advance(sum(self.steps.values()), partial(report, "train"), before)
+        """Called with the name of a run, and how far it has come."""
 
     def end(self, name: str) -> None:
         """A run has ended, one way or the other."""
         self.ended += 1
+        self.report(self.ended, len(self.steps))
         self.step(name, self.steps[name])
-
-    def _tell(self) -> None:
-        self.report("runs", self.ended, len(self.steps))
-        self.report("train", sum(self.done.values()), sum(self.steps.values()))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from convscope.atomic import replacing
 from convscope.errors import SettingError
 from convscope.images import ImageSet
 from convscope.models import load_model
@@ -55,7 +56,6 @@ def measure(trained: Trained, images: ImageSet, count: int, measures: Sequence[s
         measures=known.measures | {name: MEASURES[name].of(seen) for name in measures if name not in known.measures},
         curves=known.curves | {name: dict(CURVES[name].of(seen)) for name in curves if name not in known.curves},
     )
-    temporary = trained.path / f".{MEASURED}.tmp"
-    temporary.write_text(json.dumps(asdict(found), indent=1) + "\n", "utf-8")
-    temporary.replace(trained.path / MEASURED)
+    with replacing(trained.path / MEASURED) as temporary:
+        temporary.write_text(json.dumps(asdict(found), indent=1) + "\n", "utf-8")
     return found
