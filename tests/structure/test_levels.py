@@ -13,6 +13,7 @@ from tests.structure.source import PACKAGE, ROOT, Import, Module, imports, proje
 
 LEVELS = {
     "convscope.atomic": 0,
+    "convscope.cores": 0,
     "convscope.errors": 0,
     "convscope.extras": 0,
     "convscope.sizes": 0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,6 +29,7 @@ from convscope.cli.options import (
     split,
 )
 from convscope.cli.planning import MaxMemory, planned
+from convscope.cores import cores
 
 if TYPE_CHECKING:
     from convscope.pipeline.build import Summary
@@ -103,7 +103,7 @@ def atlas(
     source = source if limit is None else source.head(limit)
     loaded = load(model, weights, device)
     ask = Ask(split(layers), top, per_image, per_class, method, unpool, units, trust, raw)
-    threads = workers or os.cpu_count() or 1
+    threads = workers or cores()
     demand = jobs.atlas(loaded, source, ask, batch=batch_size, workers=threads, device=device, pages=pages)
     ways = "take less with --units, --top" + (" or without --raw" if raw else "")
     where = executor_of(ray, ray_workers, ray_cores)

@@ -7,7 +7,6 @@ result, so a job whose worker was lost is simply done again.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,6 +15,7 @@ from queue import Queue
 from threading import Event, Lock
 from typing import Protocol, TypeVar
 
+from convscope.cores import cores
 from convscope.errors import SettingError
 
 Job = TypeVar("Job")
@@ -85,7 +85,7 @@ class Here:
         self, work: Work[Job, Result], jobs: Sequence[Job], report: Report
     ) -> Generator[tuple[int, Result], None, None]:
         """See ``Executor``."""
-        do = work.prepare(os.cpu_count() or 1)
+        do = work.prepare(cores())
         for number, job in enumerate(jobs):
             with closing(do(job)) as steps:  # an error of ``report`` ends the job at once, and not with its traceback
                 while True:

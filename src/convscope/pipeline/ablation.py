@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from convscope.cores import cores
 from convscope.engine.executor import HERE, Executor
 from convscope.errors import SettingError
 from convscope.figures.ablation import errors_png, gap_png
@@ -29,7 +30,7 @@ from convscope.pipeline.ablation_rows import (
     value_rows,
 )
 from convscope.pipeline.results import ResultFolder
-from convscope.train.ablation.ablate import Ask, Crew, Prepared, Report, carry_out, cores, prepare
+from convscope.train.ablation.ablate import Ask, Crew, Prepared, Report, carry_out, prepare
 from convscope.train.ablation.curves import CURVES
 from convscope.train.ablation.measures import MEASURES
 from convscope.train.ablation.result import Ablation

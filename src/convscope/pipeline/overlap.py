@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from convscope.cores import cores
 from convscope.errors import ImageError
 from convscope.figures.overlap import Section, Shown, pairs_png
 from convscope.figures.overlap_quality import quality_png
@@ -61,7 +61,7 @@ def overlap_sets(
     """
     check_threshold(ask.threshold)
     faiss_library()
-    threads = workers or os.cpu_count() or 1
+    threads = workers or cores()
     path = Path(output)
     started = time.perf_counter()
     sets = [first] if second is None else [first, second]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convscope.cores import cores
 from convscope.engine.forward import Forward, prepare
 from convscope.engine.loading import Batch, batches
 from convscope.errors import ImageSetError, NumberError
@@ -73,7 +73,7 @@ def observe(watched: Watched, images: ImageSet, indices: Sequence[int], report: 
     forward = prepare(watched.graph, sorted(shown | ends), watched.device)
     again = prepare(watched.graph, sorted(ends), watched.device) if ends else None
     preprocessing, done = watched.model.preprocessing, 0
-    for batch in batches(images, indices, preprocessing, watched.batch_size, os.cpu_count() or 1):
+    for batch in batches(images, indices, preprocessing, watched.batch_size, cores()):
         seen.skipped += [(images.names[each.image], each.skipped) for each in batch.outcomes if each.skipped]
         if len(batch.index):
             _show(watched, seen, batch, forward, again, [images.names[number] for number in batch.index.tolist()])

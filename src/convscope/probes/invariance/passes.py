@@ -6,7 +6,6 @@ nothing has to be kept between passes.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from convscope.cores import cores
 from convscope.errors import ImageError
 from convscope.images import ImageSet
 from convscope.models import Preprocessing
@@ -112,7 +112,7 @@ def _joined(waiting: Sequence[tuple[Group, NDArray[np.uint8]]]) -> Pass:
 
 def _made(images: ImageSet, order: Sequence[int], recipe: Recipe) -> Iterator[tuple[int, Made]]:
     indices = iter(order)
-    with ThreadPoolExecutor(max(1, os.cpu_count() or 1), thread_name_prefix="transform") as pool:
+    with ThreadPoolExecutor(cores(), thread_name_prefix="transform") as pool:
 
         def submit(index: int) -> tuple[int, Future[Made]]:
             return index, pool.submit(_make, images, index, recipe)

@@ -8,7 +8,6 @@ each candidate; images with the same content, in any case.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from convscope.cores import cores
 from convscope.errors import ImageSetError, SettingError
 from convscope.images import ImageSet
 from convscope.probes.overlap.identical import identical_pairs
@@ -46,7 +46,7 @@ def overlap(
     """
     check_threshold(threshold)
     faiss_library()
-    threads = workers or os.cpu_count() or 1
+    threads = workers or cores()
     sets = {FIRST: first} | ({SECOND: second} if second is not None else {})
     seen = [read_set(s, workers=threads, report=partial(report, f"read {name}")) for name, s in sets.items()]
     return find_overlap(seen[0], seen[1] if second is not None else None, threshold, threads, report)

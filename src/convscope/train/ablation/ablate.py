@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from convscope.cores import cores
 from convscope.engine.executor import HERE, Advance, Executor
 from convscope.errors import SettingError
 from convscope.train.ablation.elsewhere import carry_out_elsewhere
@@ -52,11 +52,6 @@ class Crew:
     def threads(self) -> int:
         """Cores for each process."""
         return max(1, cores() // self.jobs)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import TypeVar
 
 from convscope.atlas.reader import Atlas, Projection
 from convscope.atlas.schema import LayerRow, TopRow, UnitRow
+from convscope.cores import cores
 from convscope.web.atlas.catalogue import ByClass, Catalogue
 from convscope.web.atlas.image_pages import image_page, images_page, parts_of
 from convscope.web.atlas.index_page import index_page
@@ -50,7 +50,7 @@ def all_answers(catalogue: Catalogue, patches: Patches) -> Iterator[Named]:
         yield _named(INDEX.picture(row.image, catalogue.shots[row.image].encoding), row.encoded)
     for layer in catalogue.sheets:
         yield _named(INDEX.sheet(layer), sheet_file(catalogue, layer))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for found in run_ahead(pool, _units(catalogue, patches)):
             yield from found
     yield from _lists(catalogue)
@@ -137,7 +137,7 @@ def run_ahead(pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], T]]) -> Iter
     ahead: deque[Future[T]] = deque()
     for job in jobs:
         ahead.append(pool.submit(job))
-        if len(ahead) > 4 * (os.cpu_count() or 1):
+        if len(ahead) > 4 * cores():
             yield ahead.popleft().result()
     for future in ahead:
         yield future.result()

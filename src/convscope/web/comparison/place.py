@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from convscope.atlas.comparison.matching import NOBODY
 from convscope.atlas.comparison.result import Comparison
 from convscope.atlas.reader import Atlas, Projection
 from convscope.atlas.schema import LayerRow, TopRow
+from convscope.cores import cores
 from convscope.display import to_png
 from convscope.figures.filters import filter_sheet
 from convscope.web.atlas.catalogue import Catalogue
@@ -96,7 +96,7 @@ class ComparisonPlace:
         """All that stands at ``names``, cards layer by layer with every core."""
         for name, make in self.files.items():
             yield name, answered(name, make())
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             yield from run_ahead(pool, _cards(self))
 
 
