@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from convscope.atlas import digests
 from convscope.atlas.damage import check_files, files_of
 from convscope.atlas.digests import DIGESTS
-from convscope.atlas.manifest import JOURNAL, MANIFEST
+from convscope.atlas.manifest import JOURNAL, MANIFEST, read_versioned
 from convscope.atlas.reader import Atlas
 from convscope.errors import AtlasError, AtlasMismatchError
 from convscope.images import ImageSet
@@ -84,6 +87,28 @@ def test_an_unfinished_atlas_goes_on_whatever_of_it_is_damaged(
         harm(atlas / name)
         build_atlas(model, images, atlas, ASK)
         assert contents(atlas) == whole, name
+
+
+def test_going_on_reads_each_file_once_and_the_list_not_for_each(
+    atlas: Path, model: Model, images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (atlas / MANIFEST).unlink()
+    hashed, lists = Counter[Path](), Counter[Path]()
+    digest_of_file = digests.digest_of_file
+
+    def counted_digest(path: Path) -> digests.FileDigest:
+        hashed[path] += 1
+        return digest_of_file(path)
+
+    def counted_list(path: Path) -> dict[str, Any]:
+        lists[path] += 1
+        return read_versioned(path)
+
+    monkeypatch.setattr(digests, "digest_of_file", counted_digest)
+    monkeypatch.setattr("convscope.atlas.digests.read_versioned", counted_list)
+    build_atlas(model, images, atlas, ASK)
+    assert hashed == {atlas / name: 1 for name in files_of(atlas) if name != MANIFEST}
+    assert lists == {atlas / DIGESTS: 2}  # to begin with, and to list the manifest
 
 
 def test_a_damaged_list_means_that_everything_is_made_again(atlas: Path, model: Model, images: ImageSet) -> None:

@@ -40,7 +40,7 @@ def check_files(folder: Path, report: Callable[[int, int], None] = lambda _done,
 
     Raises AtlasError if there is no atlas, and AtlasFormatError if it is unfinished or of a newer version.
     """
-    if not (folder / MANIFEST).is_file() and not has_digests(folder):
+    if not (folder / MANIFEST).exists() and not has_digests(folder):
         raise AtlasError(f"there is no finished atlas in {folder} (no {MANIFEST}). Make one with: convscope atlas")
     if not has_digests(folder):
         return _check_columns(folder)
@@ -78,17 +78,20 @@ def _check_columns(folder: Path) -> Files:
     return Files(len(names), size, (), listed=False)
 
 
-def remove_damaged(folder: Path) -> None:
-    """Remove the files of an unfinished atlas that are not finished or not what they were: they are made again.
+def remove_damaged(folder: Path) -> frozenset[str]:
+    """Remove the files of an unfinished atlas that are not finished or not what they were; the names of all others.
 
     Else one of them would stand in the way of reading the others.
     """
-    for each in _check_listed(folder, read_digests(folder).files, lambda _done, _total: None).damaged:
-        (folder / each.file).unlink(missing_ok=True)
+    listed = read_digests(folder).files
+    damaged = {each.file for each in _check_listed(folder, listed, lambda _done, _total: None).damaged}
+    for name in damaged:
+        (folder / name).unlink(missing_ok=True)
+    return frozenset(listed) - damaged
 
 
 def files_of(folder: Path) -> list[str]:
-    """The tables, their parts and the manifest that are there, listed or not."""
+    """The tables, their parts and the manifest that are there, listed or not, and whatever stands in their place."""
     single = [f"{table}.parquet" for table in TABLES if table not in PARTITIONED]
     parts = [f"{table}/{path.name}" for table in PARTITIONED for path in (folder / table).glob("*.parquet")]
-    return [name for name in (MANIFEST, *single, *sorted(parts)) if (folder / name).is_file()]
+    return [name for name in (MANIFEST, *single, *sorted(parts)) if (folder / name).exists()]
