@@ -11,6 +11,7 @@ OPENS = re.compile(r"(?<!files)\.(read_text|read_bytes)\(|\.open\((encoding|\"rb
 
 MAY: dict[str, str] = {
     "atlas/digests.py": "what it reads has the size that was written down, which no pipe has",
+    "atlas/session.py": "its lock",
     "engine/room.py": "files of the kernel",
     "models/weights.py": "asked before",
     "probes/transfer/stored.py": "asked before",
