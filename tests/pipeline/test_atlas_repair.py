@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from convscope.atlas import digests
@@ -130,9 +132,20 @@ def test_other_images_or_weights_repair_nothing(atlas: Path, model: Model, image
     assert check_files(atlas).damaged == damaged
 
 
-def test_without_manifest_and_journal_there_is_nothing_to_go_by(atlas: Path, model: Model, images: ImageSet) -> None:
-    flip(atlas / MANIFEST)
+def test_a_damaged_journal_is_written_again(atlas: Path, model: Model, images: ImageSet) -> None:
+    whole = contents(atlas)
     (atlas / JOURNAL).write_text("{")
+    repair(atlas, model, images, check_files(atlas).damaged)
+    assert contents(atlas) == whole
+    assert check_files(atlas).damaged == ()
+
+
+@pytest.mark.parametrize("harm", [lambda path: path.write_text("{"), Path.unlink])
+def test_without_manifest_and_journal_there_is_nothing_to_go_by(
+    atlas: Path, model: Model, images: ImageSet, harm: Callable[[Path], None]
+) -> None:
+    flip(atlas / MANIFEST)
+    harm(atlas / JOURNAL)
     with pytest.raises(AtlasError, match=r"neither manifest\.json nor journal\.json"):
         repair(atlas, model, images, check_files(atlas).damaged)
 
@@ -142,6 +155,26 @@ def test_a_sample_of_the_values_is_what_the_model_gives(atlas: Path, model: Mode
     assert found.passed
     assert {check.check for check in found.checks} == {"activation", "peak", "projection", "picture"}
     assert len(found.images) == len(Atlas.open(atlas).pictured())
+
+
+def test_projections_are_compared_however_few_units_have_them(model: Model, images: ImageSet, tmp_path: Path) -> None:
+    build_atlas(model, images, tmp_path / "few", Ask(top=COUNT, units=1, trust=False))
+    atlas = Atlas.open(tmp_path / "few")
+    found = check_values(atlas, model, images, count=COUNT)
+    kept = atlas.columns("projections", "layer", "image").to_pylist()
+    expected = {(row["layer"], images.names[row["image"]]) for row in kept}
+    assert {(check.layer, check.image) for check in found.checks if check.check == "projection"} == expected
+
+
+def test_a_kept_box_that_lies_outside_the_image_is_a_difference(atlas: Path, model: Model, images: ImageSet) -> None:
+    for path in (atlas / "projections").iterdir():
+        table = pq.ParquetFile(path).read()
+        place = table.schema.get_field_index("top")
+        moved = pc.add(table["top"], 1000).cast(table.schema.field(place).type)
+        pq.write_table(table.set_column(place, table.schema.field(place), moved), path)
+    found = check_values(Atlas.open(atlas), model, images, count=2)
+    differences = {check.difference for check in found.checks if check.check == "projection"}
+    assert differences == {float("inf")}
 
 
 def test_values_are_only_compared_with_the_model_and_images_of_the_atlas(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convscope.atlas.digests import DIGESTS, FileDigest, damage, has_digests, read_digests
-from convscope.atlas.manifest import MANIFEST, read_manifest
+from convscope.atlas.manifest import JOURNAL, MANIFEST, read_manifest
 from convscope.atlas.schema import TABLES
+from convscope.atlas.session import stored_provenance
 from convscope.atlas.store import open_tables
 from convscope.atlas.tables import PARTITIONED
-from convscope.errors import AtlasError, AtlasFormatError
+from convscope.errors import AtlasError, AtlasFormatError, AtlasVersionError
 
 UNLISTED = "is not one of the files that this atlas was finished with"
 
@@ -46,6 +47,8 @@ def check_files(folder: Path, report: Callable[[int, int], None] = lambda _done,
         return _check_columns(folder)
     try:
         listed = read_digests(folder).files
+    except AtlasVersionError:
+        raise
     except AtlasFormatError as error:
         return Files(0, 0, (Damage(DIGESTS, str(error)),))
     if MANIFEST not in listed:
@@ -53,7 +56,8 @@ def check_files(folder: Path, report: Callable[[int, int], None] = lambda _done,
             f"the atlas in {folder} is unfinished. Run the same `convscope atlas` command again: it goes on where it "
             "stopped."
         )
-    return _check_listed(folder, listed, report)
+    found = _check_listed(folder, listed, report)
+    return replace(found, damaged=(*found.damaged, *_check_journal(folder, found.damaged)))
 
 
 def _check_listed(folder: Path, listed: dict[str, FileDigest], report: Callable[[int, int], None]) -> Files:
@@ -67,12 +71,25 @@ def _check_listed(folder: Path, listed: dict[str, FileDigest], report: Callable[
     return Files(len(listed), total, tuple(sorted(found, key=lambda each: each.file)))
 
 
+def _check_journal(folder: Path, damaged: Sequence[Damage]) -> Iterator[Damage]:
+    """No list vouches for the journal, but it says what a sound manifest says; a repair may have to believe it."""
+    if not (folder / JOURNAL).exists() or MANIFEST in {each.file for each in damaged}:
+        return
+    try:
+        if stored_provenance(folder, JOURNAL) != read_manifest(folder).provenance:
+            yield Damage(JOURNAL, f"says that the atlas was made from other things than {MANIFEST} does")
+    except AtlasFormatError as error:
+        yield Damage(JOURNAL, str(error))
+
+
 def _check_columns(folder: Path) -> Files:
     names = files_of(folder)
     size = sum((folder / name).stat().st_size for name in names)
     try:
         read_manifest(folder)
         open_tables(folder)
+    except AtlasVersionError:
+        raise
     except AtlasFormatError as error:
         return Files(len(names), size, (Damage(MANIFEST, str(error)),), listed=False)
     return Files(len(names), size, (), listed=False)

@@ -13,7 +13,7 @@ from typing import Any
 from convscope.atlas.schema import FORMAT_VERSION
 from convscope.atlas.strictjson import decode
 from convscope.atlas.versions import READABLE
-from convscope.errors import AtlasError, AtlasFormatError
+from convscope.errors import AtlasError, AtlasFormatError, AtlasVersionError
 from convscope.regular import read_text
 
 MANIFEST = "manifest.json"
@@ -171,7 +171,7 @@ def _check_version(path: Path, value: dict[str, Any]) -> None:
     versions = value.get("versions")
     maker = versions.get("convscope") if isinstance(versions, dict) else value.get("convscope")
     if found > FORMAT_VERSION:
-        raise AtlasFormatError(
+        raise AtlasVersionError(
             f"{path} has format version {found}; this program reads versions {read}. "
             f"It was written by convscope {maker or 'of an unknown version'}: install that version or a "
             "later one (pip install --upgrade convscope), or make the atlas again with this one."

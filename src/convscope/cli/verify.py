@@ -74,6 +74,12 @@ def verify(
                 raise SettingError(
                     "--repair computes again and needs model and images: convscope verify ATLAS MODEL IMAGES --repair"
                 )
+            given = {"--weights": weights, "--images": count, "--limit": limit, "--max-memory": max_memory}
+            if not source and (idle := [name for name, value in given.items() if value is not None]):
+                raise SettingError(
+                    f"{', '.join(idle)}: files alone are read, and nothing is computed; give model and images as well: "
+                    "convscope verify ATLAS MODEL IMAGES"
+                )
             drawn = count or IMAGES_OF_AN_ATLAS
             opened = (source[0], Path(source[1])) if source else None
             passed = verify_atlas(

@@ -85,7 +85,7 @@ def _checked(asked: AtlasCheck, source: Source | None, report: Any) -> _Found:
         return _Found(files, repaired)
     atlas = Atlas.open(asked.atlas)
     relations = tuple(broken_relations(atlas).items())
-    if source is None:
+    if source is None or relations:  # what contradicts itself cannot be computed again
         return _Found(files, repaired, relations)
     told = partial(report, "verify")
     values = check_values(atlas, *source, count=asked.count, seed=asked.seed, device=asked.device, report=told)
@@ -121,7 +121,12 @@ def _say(found: _Found, asked: AtlasCheck) -> None:
     for sentence, rows in found.relations:
         tell(f"FAILED: {sentence}: not so in {rows} rows")
     if not found.files.listed:
-        tell("note: this atlas was finished before there were digests, so its files cannot be compared with any")
+        tell(
+            "note: this atlas has no digests.json: it was finished before there were any, or has lost it. So nothing "
+            "vouches for its files, and only their columns were looked at"
+        )
+    if found.relations and asked.source:
+        tell("note: its values were not computed again, as its tables contradict each other")
     if found.files.damaged and not asked.repair:
         tell(f"to make again just what is damaged: convscope verify {asked.atlas} MODEL IMAGES --repair")
     bad = found.files.damaged
