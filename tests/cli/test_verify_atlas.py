@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from convscope.atlas.digests import DIGESTS
+from convscope.atlas.digests import DIGESTS, read_digests
 from convscope.cli.verification import outcome
 from convscope.probes.verification.result import Verification
 from tests.cli.process import Run
@@ -76,6 +77,24 @@ def test_damage_is_named_and_repaired(run: Run, source: tuple[str, ...], place: 
     assert mended.code == 0, mended
     assert mended.out.startswith("made again: units.parquet\n")
     assert path.read_bytes() == whole
+
+
+def test_where_the_list_is_damaged_all_that_is_made_again_is_said(
+    run: Run, source: tuple[str, ...], place: Path
+) -> None:
+    listed = {DIGESTS, *read_digests(place / "atlas").files}
+    (place / "atlas" / DIGESTS).write_text("{")
+    assert {*json.loads(run(*source, "--repair", "--json").out)["repaired"]} == listed
+
+
+def test_an_atlas_over_another_background_is_compared_over_that(run: Run, place: Path) -> None:
+    verify: Any = run
+    there = verify.func("atlas", MODEL, "images", "-o", "red", "--background", "255,0,0", "--no-trust", "--no-pages")
+    assert (there.code, there.err) == (0, "")
+    assert run("red", MODEL, "images", "--background", "255,0,0").code == 0
+    said = run("red", MODEL, "images")
+    assert said.code == 2
+    assert "with the same --limit and --background" in said.err
 
 
 def test_what_contradicts_itself_is_said_and_not_computed_again(run: Run, source: tuple[str, ...], place: Path) -> None:

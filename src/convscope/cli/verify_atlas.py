@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from convscope.cli.options import load
+from convscope.cli.options import load, opened
 from convscope.cli.planning import planned
 from convscope.cli.verification import facts, say
 
@@ -34,6 +34,7 @@ class AtlasCheck:
     count: int
     seed: int
     limit: int | None
+    background: str
     repair: bool
     device: str
     max_memory: str | None
@@ -69,7 +70,8 @@ def verify_atlas(asked: AtlasCheck, as_json: bool) -> bool:
 
 
 def _checked(asked: AtlasCheck, source: Source | None, report: Any) -> _Found:
-    from convscope.atlas.damage import check_files
+    from convscope.atlas.damage import check_files, files_of
+    from convscope.atlas.digests import DIGESTS
     from convscope.atlas.reader import Atlas
     from convscope.atlas.relations import broken_relations
     from convscope.pipeline.atlas_repair import repair
@@ -79,8 +81,10 @@ def _checked(asked: AtlasCheck, source: Source | None, report: Any) -> _Found:
     repaired: tuple[str, ...] = ()
     if files.damaged and asked.repair and source is not None:
         repaired = tuple(each.file for each in files.damaged)
+        vouched = files.listed and DIGESTS not in repaired
         repair(asked.atlas, *source, files.damaged, device=asked.device, report=report)
         files = check_files(asked.atlas)
+        repaired = repaired if vouched else (DIGESTS, *files_of(asked.atlas))
     if files.damaged:
         return _Found(files, repaired)
     atlas = Atlas.open(asked.atlas)
@@ -102,12 +106,10 @@ def _planned(asked: AtlasCheck, source: Source | None, as_json: bool) -> Abstrac
 
 
 def _opened(asked: AtlasCheck) -> Source:
-    from convscope.images import ImageSet
-
     assert asked.source is not None
     model, images = asked.source
-    source = ImageSet.open(images)
-    return load(model, asked.weights, asked.device), source if asked.limit is None else source.head(asked.limit)
+    source = opened(images, asked.limit, asked.background)
+    return load(model, asked.weights, asked.device), source
 
 
 def _say(found: _Found, asked: AtlasCheck) -> None:
