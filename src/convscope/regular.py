@@ -56,4 +56,6 @@ def read_text(path: Path) -> str:
 
 def _check(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(f"{path} is {kind_of(status.st_mode)}, expected a regular file")
+        raise OSError(
+            f"{path} is {kind_of(status.st_mode)}, expected a regular file: save what is meant as one, and name that"
+        )

@@ -122,6 +122,7 @@ def test_where_nothing_could_be_compared_nothing_passed() -> None:
         (["atlas", "--layers", "1"], "--layers is for a model"),
         (["atlas", "--limit", "5", "--images", "2"], "--images, --limit: files alone are read"),
         ([MODEL, "images", "--repair"], "--repair is for an atlas"),
+        (["atlas", MODEL], "atlas is an atlas, and"),
         (["a", "b", "c", "d"], "not 4 names"),
         (["nowhere"], "no finished atlas in nowhere"),
         (["atlas", MODEL, "images"], "is not the same set"),

@@ -56,12 +56,18 @@ def verify(
 
     The exit status is 1 if anything is damaged or differs by more than rounding.
     """
+    from convscope.atlas.manifest import MANIFEST
     from convscope.cli.verify_atlas import AtlasCheck, verify_atlas
     from convscope.cli.verify_model import ModelCheck, verify_model
     from convscope.errors import SettingError
 
     match what:
         case [model, images]:
+            if (Path(model) / MANIFEST).exists():
+                raise SettingError(
+                    f"{model} is an atlas, and {images} alone is not enough to check it: name it alone, or with both: "
+                    "convscope verify ATLAS MODEL IMAGES"
+                )
             if repair:
                 raise SettingError("--repair is for an atlas: convscope verify ATLAS MODEL IMAGES --repair")
             drawn = count or IMAGES_OF_A_SET
