@@ -66,6 +66,8 @@ def main() -> int:
     if strange := sorted({*asked.readers} - {*names}):
         parser.error(f"no reader {', '.join(strange)}; see --list")
     asked.folder.mkdir(parents=True, exist_ok=True)
+    if asked.record:
+        asked.record.parent.mkdir(parents=True, exist_ok=True)  # now, and not after the first sitting
     try:
         return _take_turns(asked.readers or names, asked)
     except ValueError as error:

@@ -44,9 +44,8 @@ def test_a_line_that_is_no_sitting_is_named(line: str, tmp_path: Path) -> None:
 
 def start(folder: Path, minutes: float) -> subprocess.Popen[str]:
     command = [sys.executable, "scripts/fuzz.py", READER, f"--minutes={minutes}", f"--folder={folder}"]
-    return subprocess.Popen(
-        [*command, f"--record={folder / 'record'}"], cwd=ROOT, text=True, stdout=subprocess.PIPE, start_new_session=True
-    )
+    command += [f"--record={folder / 'new' / 'record'}"]
+    return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, start_new_session=True)
 
 
 def left(folder: Path) -> list[str]:
@@ -71,22 +70,22 @@ def test_minutes_add_up_and_nothing_is_left_whatever_ends_a_run(tmp_path: Path) 
     wait(lambda: feeding(tmp_path, killed))
     killed.kill()
     killed.communicate(timeout=120)  # the process that reads ends as well, or its output would stay open
-    assert left(tmp_path) == [f"scratch-{killed.pid}"]
+    assert left(tmp_path) == ["new", f"scratch-{killed.pid}"]
 
     stopped = start(tmp_path, 60)
     wait(lambda: feeding(tmp_path, stopped))
     stopped.send_signal(signal.SIGTERM)
     stopped.communicate(timeout=120)
     assert stopped.returncode == 128 + signal.SIGTERM
-    assert left(tmp_path) == ["record"]
-    (first,) = read_record(tmp_path / "record")
+    assert left(tmp_path) == ["new"]
+    (first,) = read_record(tmp_path / "new" / "record")
     assert first.files == first.read + first.refused + first.failed > 0
     assert 0.01 < first.minutes < 5
 
     rest = start(tmp_path, first.minutes + 0.03)
     rest.communicate(timeout=120)
     assert rest.returncode == 0
-    _, second = read_record(tmp_path / "record")
+    _, second = read_record(tmp_path / "new" / "record")
     assert second.seed != first.seed
     assert 0.03 <= second.minutes < first.minutes + 0.03
-    assert left(tmp_path) == ["record"]
+    assert left(tmp_path) == ["new"]
