@@ -67,10 +67,12 @@ types:
 	$(BIN)/python -m mypy src tests scripts $(wildcard bench)
 
 # Each reader of files is fed changed ones, FUZZ_MINUTES long; what fails is kept in artefacts/fuzz.
+# FUZZ_ARGS="--record FILE" lets the minutes of several sittings add up.
 FUZZ_MINUTES ?= 1
+FUZZ_ARGS ?=
 fuzz:
 	@sh scripts/setup.sh dev
-	$(BIN)/python scripts/fuzz.py --minutes $(FUZZ_MINUTES)
+	$(BIN)/python scripts/fuzz.py --minutes $(FUZZ_MINUTES) $(FUZZ_ARGS)
 
 # Only where the linter is installed; POSIX sh is otherwise checked by `sh -n` in the tests.
 shellcheck:

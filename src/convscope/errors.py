@@ -16,6 +16,7 @@ ConvscopeError
 ├── AtlasError            a store cannot be read or written
 │   ├── AtlasMismatchError    the store was made from another model, data set or settings
 │   └── AtlasFormatError      the store is damaged, or of a version this program does not know
+│       └── AtlasVersionError     the store is of a later version than this program knows
 ├── MemoryLimitError      even the smallest step needs more memory than it may take
 ├── DiskFullError         there is no room for what is written, now or foreseeably
 ├── ClusterError          workers of a cluster cannot be had, or are lost again and again
@@ -90,6 +91,10 @@ class AtlasMismatchError(AtlasError):
 
 class AtlasFormatError(AtlasError):
     """The atlas is damaged, or of a format version this program does not know."""
+
+
+class AtlasVersionError(AtlasFormatError):
+    """The atlas is of a later format version than this program knows, so nothing can be said of damage to it."""
 
 
 class MemoryLimitError(ConvscopeError):

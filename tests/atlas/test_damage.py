@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,10 @@ import pytest
 
 from convscope.atlas.damage import UNLISTED, Damage, check_files, files_of
 from convscope.atlas.digests import DIGESTS, forget
-from convscope.atlas.manifest import MANIFEST
+from convscope.atlas.manifest import JOURNAL, MANIFEST
 from convscope.atlas.reader import Atlas
 from convscope.atlas.relations import RELATIONS, broken_relations
-from convscope.errors import AtlasError, AtlasFormatError
+from convscope.errors import AtlasError, AtlasFormatError, AtlasVersionError
 from tests.atlas.make import make_atlas
 
 
@@ -60,6 +61,33 @@ def test_a_damaged_list_is_the_damage(atlas: Path) -> None:
     assert found.file == DIGESTS
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_newer_atlas_is_refused_and_not_called_damaged(atlas: Path, listed: bool) -> None:
+    """Else a repair would make all of it again, with an older program."""
+    if not listed:
+        (atlas / DIGESTS).unlink()
+    path = atlas / (DIGESTS if listed else MANIFEST)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
+    with pytest.raises(AtlasVersionError, match="format version 99"):
+        check_files(atlas)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda text: text.replace('"top": ', '"top": 1'), "made from other things than manifest.json"),
+        (lambda text: text[:-9], "is not valid JSON"),
+    ],
+)
+def test_a_journal_that_was_changed_is_damage(atlas: Path, change: Callable[[str], str], problem: str) -> None:
+    whole = (atlas / JOURNAL).read_text()
+    assert change(whole) != whole
+    (atlas / JOURNAL).write_text(change(whole))
+    (found,) = check_files(atlas).damaged
+    assert found.file == JOURNAL
+    assert problem in found.problem
+
+
 def test_what_is_not_an_atlas_or_not_finished_is_refused(atlas: Path, tmp_path: Path) -> None:
     with pytest.raises(AtlasError, match="no finished atlas"):
         check_files(tmp_path)
@@ -94,6 +122,10 @@ def without_a_row(table: pa.Table) -> pa.Table:
     return table.slice(0, len(table) - 1)
 
 
+def without_a_unit(table: pa.Table) -> pa.Table:
+    return table.filter(pc.not_equal(table["unit"], table["unit"][0]))
+
+
 def twice(table: pa.Table) -> pa.Table:
     return pa.concat_tables([table, table.slice(0, 1)])
 
@@ -119,6 +151,12 @@ def test_every_relation_has_a_case() -> None:
 
 def test_all_relations_hold_of_a_sound_atlas(atlas: Path) -> None:
     assert broken_relations(Atlas.open(atlas)) == {}
+
+
+def test_peaks_of_a_unit_that_are_all_missing_are_found(atlas: Path) -> None:
+    path = atlas / "peaks.parquet"
+    pq.write_table(without_a_unit(pq.ParquetFile(path).read()), path)
+    assert broken_relations(Atlas.open(atlas)).keys() == {"peaks has every unit for each of its images"}
 
 
 @pytest.mark.parametrize("relation", BREAKS)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from convscope.atlas.digests import DIGESTS, FileDigest, damage, forget, has_digests, is_sound, read_digests, record
+from convscope.atlas.digests import DIGESTS, FileDigest, damage, forget, has_digests, read_digests, record, sound_among
 from convscope.atlas.manifest import MANIFEST
 from convscope.atlas.session import open_for_writing
 from convscope.atlas.writer import write_table
@@ -30,7 +30,7 @@ def test_every_file_is_listed_with_its_size_and_digest(tmp_path: Path) -> None:
     for name, found in listed.items():
         content = (tmp_path / name).read_bytes()
         assert found == FileDigest(len(content), hashlib.sha256(content).hexdigest())
-        assert is_sound(tmp_path, name)
+        assert sound_among(tmp_path, [name])
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -52,17 +52,17 @@ def test_any_flipped_bit_and_any_cut_is_noticed(tmp_path: Path, data: st.DataObj
         assert damage(tmp_path, name, expected) == f"has {place:,} bytes, and was written with {len(whole):,}"
         path.unlink()
         assert damage(tmp_path, name, expected) == "is missing"
-        assert not is_sound(tmp_path, name)
+        assert not sound_among(tmp_path, [name])
     finally:
         path.write_bytes(whole)
-    assert is_sound(tmp_path, name)
+    assert sound_among(tmp_path, [name])
 
 
 def test_a_file_that_is_not_listed_is_not_finished(tmp_path: Path) -> None:
     make_atlas(tmp_path)
     forget(tmp_path, ["images.parquet"])
-    assert not is_sound(tmp_path, "images.parquet")
-    assert is_sound(tmp_path, "top.parquet")
+    assert not sound_among(tmp_path, ["images.parquet"])
+    assert sound_among(tmp_path, ["top.parquet"])
 
 
 def test_a_list_that_was_changed_vouches_for_nothing(tmp_path: Path) -> None:
@@ -96,5 +96,5 @@ def test_an_atlas_that_an_earlier_version_finished_stays_without_a_list(tmp_path
     with open_for_writing(tmp_path, make_manifest().provenance):
         write_table(tmp_path, "trust", [])
     assert not has_digests(tmp_path)
-    assert is_sound(tmp_path, "trust.parquet")
-    assert not is_sound(tmp_path, "spectra.parquet")
+    assert sound_among(tmp_path, ["trust.parquet"])
+    assert not sound_among(tmp_path, ["spectra.parquet"])

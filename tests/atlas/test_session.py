@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -131,3 +132,34 @@ def test_unfinished_atlas_is_not_read(tmp_path: Path) -> None:
 
 def test_provenance_covers_the_format_version() -> None:
     assert Provenance("w", "d", HERE.settings, "1", 2).key != Provenance("w", "d", HERE.settings, "1", 1).key
+
+
+def test_nothing_is_changed_through_a_link(tmp_path: Path) -> None:
+    """An atlas may come from somebody who would like a file of mine to be removed or emptied."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "numbers.parquet").write_text("dear")
+    folder = make_atlas(tmp_path / "atlas")
+    shutil.rmtree(folder / "projections")
+    (folder / "projections").symlink_to(mine)
+    for overwrite in (False, True):
+        refused = pytest.raises(AtlasError, match="projections is a link to another folder")
+        with refused, open_for_writing(folder, HERE, overwrite=overwrite):
+            pass
+    (folder / "projections").unlink()
+    (folder / LOCK).unlink()
+    (folder / LOCK).symlink_to(mine / "numbers.parquet")
+    with pytest.raises(AtlasError, match="is a link, expected the file that is locked"), locked(folder):
+        pass
+    assert (mine / "numbers.parquet").read_text() == "dear"
+
+
+def test_a_lock_that_was_removed_locks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an export removes its folder at the end, while the next one has opened the lock already."""
+
+    def removed(lock: object, how: int) -> None:
+        (tmp_path / LOCK).unlink()
+
+    monkeypatch.setattr("convscope.atlas.session.fcntl.flock", removed)
+    with pytest.raises(AtlasError, match="until now, and removed it"), locked(tmp_path):
+        pass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -56,10 +58,11 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], Callable[[Path], None]]] = {
 
 @cache
 def made(kind: str) -> Path:
-    """A folder of this kind, written once for the process."""
-    path = Path(tempfile.mkdtemp(prefix="fuzz-")) / kind
-    FOLDERS[kind][0](path)
-    return path
+    """A folder of this kind, written once for the process, and removed at its end."""
+    place = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    FOLDERS[kind][0](place / kind)
+    return place / kind
 
 
 def folder_readers() -> dict[str, Reader]:

@@ -308,9 +308,7 @@ READERS: dict[str, Reader] = {
     "page of a web server": Reader(lambda: [b'<a href="a/">a</a><a class=x href="b%20c.png">b</a>'], page),
     "parts": Reader(lambda: PARTS, file_named("parts.any", marked_parts)),
     "exclusion list": Reader(lambda: EXCLUDED, file_named("e.jsonl", read_exclusion)),
-    "safetensors": Reader(
-        lambda: [save({"a": torch.ones(2, 3)}, {"k": "v"})], file_named("w.safetensors", read_weights)
-    ),
+    "safetensors": Reader(plain_weights, file_named("w.safetensors", read_weights)),
     "PyTorch file": Reader(pickles, file_named("w.pt", read_weights)),
     "snapshot": Reader(snapshots, file_named("s.safetensors", read_snapshot)),
     "recipe": Reader(toml("train/recipes"), file_named("r.toml", load_recipe)),
@@ -319,19 +317,13 @@ READERS: dict[str, Reader] = {
     "protocol": Reader(toml("probes/transfer/protocols"), file_named("p.toml", load_protocol)),
     "part of a scan": Reader(parts, file_named("p.npz", part)),
     "part of an invariance": Reader(invariance_parts, invariance_part),
-    "record of an evolution": Reader(
-        evolution_record, file_named("r.npz", lambda path: load_record(path, "question", None))
-    ),
+    "record of an evolution": Reader(evolution_record, file_named("r.npz", a_record)),
     "recording of an evolution": Reader(lambda: [json.dumps(RECORDED).encode()], result_file(INDEX, recording)),
     "cell of a transfer": Reader(cells, file_named("c.npz", read_cell)),
     "result of a training": Reader(trained, result_file(RESULT, read_trained)),
     "measures of a run": Reader(measured, result_file(MEASURED, lambda folder: read_measured(folder, 8))),
-    "facts of a result": Reader(
-        lambda: [b'{"key": "k", "made_with": {}, "a": [1, 2.5]}'], file_named("facts.json", result_facts)
-    ),
-    "address of a unit": Reader(
-        lambda: [b"features.3:17@4,5"], lambda content, folder: UnitAddress.parse(content.decode("utf-8", "replace"))
-    ),
+    "facts of a result": Reader(lambda: [FACTS], file_named("facts.json", result_facts)),
+    "address of a unit": Reader(lambda: [b"features.3:17@4,5"], address),
     **folder_readers(),
 }
 """By the name of what is read."""

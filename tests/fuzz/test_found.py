@@ -43,10 +43,7 @@ FOUND: dict[str, list[tuple[str, bytes]]] = {
     "part of an invariance": [("read", unknown_compression()), ("read", DEEP)],
     "recording of an evolution": [
         ("refused", DEEP),
-        (
-            "refused",
-            json.dumps({"look": {}, "entries": [{"label": 1, "position": "x", "number": 0, "digest": ""}]}).encode(),
-        ),
+        ("refused", json.dumps({"look": {}, "entries": [ENTRY]}).encode()),
     ],
     "result of a training": [("refused", DEEP), ("refused", b"\xff")],
     "measures of a run": [("refused", DEEP), ("refused", b'{"images": 8, "measures": {}, "curves": {"a": []}}')],

@@ -124,7 +124,7 @@ def test_missing_files_folders_and_unknown_kinds_are_refused(tmp_path: Path) -> 
     for name, words in (
         ("w.onnx", "must end in"),
         ("none.pt", "no weights file"),
-        ("folder.pt", "no weights"),
+        ("folder.pt", "is a folder, expected a regular file"),
     ):
         with pytest.raises(WeightsError, match=words):
             read_weights(tmp_path / name)

@@ -190,6 +190,35 @@ def test_an_export_that_fails_keeps_the_old_pages(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"atlas", "site"}
 
 
+def test_pages_that_were_being_exchanged_are_put_back(tmp_path: Path) -> None:
+    """As of a run that was killed after it had taken the old pages away, and of a next one that fails."""
+    atlas = Atlas.open(make_atlas(tmp_path / "atlas", layers=(("conv1", 3),)))
+    export_site(atlas, tmp_path / "site")
+    before = contents(tmp_path / "site")
+    (tmp_path / ".site.exporting").mkdir()
+    (tmp_path / "site").rename(tmp_path / ".site.exporting" / "old")
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_site(atlas, tmp_path / "site", progress=stop)
+    assert contents(tmp_path / "site") == before
+    assert {path.name for path in tmp_path.iterdir()} == {"atlas", "site"}
+
+
+def test_what_appears_while_pages_are_written_is_not_replaced(tmp_path: Path) -> None:
+    atlas = Atlas.open(make_atlas(tmp_path / "atlas", layers=(("conv1", 3),)))
+
+    def appear(done: int, total: int) -> None:
+        (tmp_path / "site").mkdir(exist_ok=True)
+        (tmp_path / "site" / "mine.txt").write_text("mine")
+
+    with pytest.raises(AtlasError, match="not replaced"):
+        export_site(atlas, tmp_path / "site", progress=appear)
+    assert contents(tmp_path / "site") == {"mine.txt": b"mine"}
+
+
 @pytest.mark.parametrize("where", ["notes", "atlas", "atlas/pictures/pages", ".", "file"])
 def test_a_folder_with_something_else_in_it_is_never_replaced(tmp_path: Path, where: str) -> None:
     atlas = Atlas.open(make_atlas(tmp_path / "atlas", layers=(("conv1", 2),)))

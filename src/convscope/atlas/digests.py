@@ -55,7 +55,7 @@ class Digests:
 
 def has_digests(folder: Path) -> bool:
     """Whether the atlas has a list; one that an earlier version of convscope finished has none."""
-    return (folder / DIGESTS).is_file()
+    return (folder / DIGESTS).exists()
 
 
 def read_digests(folder: Path) -> Digests:
@@ -112,12 +112,12 @@ def damage(folder: Path, name: str, expected: FileDigest) -> str | None:
         return f"cannot be read: {error.strerror or error}"
 
 
-def is_sound(folder: Path, name: str) -> bool:
-    """Whether a file is listed and is what the list says; without a list, whether it is there."""
+def sound_among(folder: Path, names: Iterable[str]) -> frozenset[str]:
+    """Those of the files that are listed and are what the list says; without a list, those that are there."""
     if not has_digests(folder):
-        return (folder / name).exists()
-    expected = read_digests(folder).files.get(name)
-    return expected is not None and damage(folder, name, expected) is None
+        return frozenset(name for name in names if (folder / name).exists())
+    listed = read_digests(folder).files
+    return frozenset(name for name in names if name in listed and damage(folder, name, listed[name]) is None)
 
 
 def _write(folder: Path, digests: Digests) -> None:

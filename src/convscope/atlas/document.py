@@ -57,7 +57,10 @@ WRITING = """\
   by the command that goes on. It is absent from atlases that were finished before there was such a list; they are read
   as before. [`convscope verify`](how-to/verify.md) compares.
 - `manifest.json` is written last. A folder with `journal.json` but no manifest is unfinished; running the
-  same command again finishes it.
+  same command again finishes it. In a finished one the journal stays, and says what the manifest says: a repair goes
+  by it where the manifest is damaged.
+- Files are only ever removed from the folder itself: an atlas whose `projections` or `pictures` is a link is read, and
+  not changed.
 - One process writes at a time, holding a lock on `.convscope.lock`. Left-overs of a killed writer are called
   `.*.tmp`, and the next writer removes them.
 - All files of an atlas belong to one run: same weights, data set, settings, and version of convscope. `key`,

@@ -13,7 +13,8 @@ from typing import Any
 from convscope.atlas.schema import FORMAT_VERSION
 from convscope.atlas.strictjson import decode
 from convscope.atlas.versions import READABLE
-from convscope.errors import AtlasFormatError
+from convscope.errors import AtlasError, AtlasFormatError, AtlasVersionError
+from convscope.regular import read_text
 
 MANIFEST = "manifest.json"
 """Written last: an atlas that has it is whole."""
@@ -151,7 +152,9 @@ def read_manifest(folder: Path) -> Manifest:
 def read_versioned(path: Path) -> dict[str, Any]:
     """A JSON object with a ``format_version`` that this program can read."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_text(path))
+    except OSError as error:
+        raise AtlasError(f"{path} cannot be read: {error}") from error
     except (ValueError, RecursionError) as error:
         raise AtlasFormatError(f"{path} is not valid JSON: {error}. Make the atlas again.") from error
     if not isinstance(value, dict) or type(value.get("format_version")) is not int:
@@ -168,7 +171,7 @@ def _check_version(path: Path, value: dict[str, Any]) -> None:
     versions = value.get("versions")
     maker = versions.get("convscope") if isinstance(versions, dict) else value.get("convscope")
     if found > FORMAT_VERSION:
-        raise AtlasFormatError(
+        raise AtlasVersionError(
             f"{path} has format version {found}; this program reads versions {read}. "
             f"It was written by convscope {maker or 'of an unknown version'}: install that version or a "
             "later one (pip install --upgrade convscope), or make the atlas again with this one."

@@ -64,10 +64,10 @@ class Atlas:
         Raises AtlasError if there is none, AtlasFormatError if it is unfinished, damaged or too new.
         """
         folder = Path(path)
-        if (folder / MANIFEST).is_file():
+        if (folder / MANIFEST).exists():
             manifest = read_manifest(folder)
             return Atlas(folder, manifest, open_tables(folder, manifest.format_version))
-        if (folder / JOURNAL).is_file():
+        if (folder / JOURNAL).exists():
             raise AtlasFormatError(
                 f"the atlas in {folder} is unfinished: its writer was stopped or is still at work. "
                 "Run the same `convscope atlas` command again: it goes on where it stopped."

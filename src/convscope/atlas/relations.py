@@ -39,8 +39,9 @@ RELATIONS: Mapping[str, str] = {
     "projections are made once": """
         select count(*) from (select count(*) as times from projections group by layer, unit, rank) where times > 1""",
     "peaks has every unit for each of its images": """
-        select count(*) from (select layer, unit, count(*) as found from peaks group by layer, unit)
-        where found <> (select count(distinct image) from peaks)""",
+        select count(*) from units left join
+            (select layer, unit, count(*) as found from peaks group by layer, unit) using (layer, unit)
+        where coalesce(found, 0) <> (select count(distinct image) from peaks)""",
     "no peak is above its unit's maximum": """
         select count(*) from peaks left join units using (layer, unit) where peak_max is null or value > peak_max""",
 }

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from convscope.atlas.digests import DIGESTS, begin_digests, has_digests
 from convscope.atlas.manifest import JOURNAL, MANIFEST, Provenance, read_manifest, read_versioned
@@ -16,6 +17,7 @@ from convscope.atlas.strictjson import decode, dumps
 from convscope.atlas.tables import PARTITIONED
 from convscope.atlas.writer import TEMPORARY, write_text
 from convscope.errors import AtlasError, AtlasMismatchError
+from convscope.regular import kind_of
 
 LOCK = ".convscope.lock"
 
@@ -28,9 +30,10 @@ def open_for_writing(folder: Path, provenance: Provenance, *, overwrite: bool = 
     With ``overwrite``, an atlas that is there, whatever its provenance or state, is emptied first.
 
     Raises AtlasMismatchError if the atlas there has another provenance, and AtlasError if another process is
-    writing it or the folder holds something else.
+    writing it, or the folder holds something else or links.
     """
     _check_is_ours(folder)
+    check_links(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         _remove_leftovers(folder)
@@ -47,7 +50,7 @@ def open_for_writing(folder: Path, provenance: Provenance, *, overwrite: bool = 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder's exclusive lock, which dies with the process; AtlasError if another one has it."""
-    with (folder / LOCK).open("a+", encoding="utf-8") as lock:
+    with _lock_of(folder) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -56,10 +59,32 @@ def locked(folder: Path) -> Iterator[None]:
                 f"{folder} is being written by another process ({lock.read().strip() or 'unknown'}). "
                 "Wait until it has finished, or write to another folder with -o DIR."
             ) from None
+        if not os.fstat(lock.fileno()).st_nlink:
+            raise AtlasError(f"another process was writing {folder} until now, and removed it. Run this again.")
         lock.truncate(0)
         lock.write(f"process {os.getpid()}\n")
         lock.flush()
         yield
+
+
+def _lock_of(folder: Path) -> TextIO:
+    path = folder / LOCK
+    # Never through a link: what an atlas of somebody else's names as its lock would be emptied.
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        kind = kind_of(path.lstat().st_mode)
+        raise AtlasError(f"{path} is {kind}, expected the file that is locked. Remove it first.")
+    return open(path, "a+", encoding="utf-8", opener=lambda name, _flags: os.open(name, flags, 0o666))
+
+
+def check_links(folder: Path) -> None:
+    """Raise AtlasError for a table in parts that is a link: files would be removed where it leads to."""
+    for table in sorted(PARTITIONED):
+        if (folder / table).is_symlink():
+            raise AtlasError(
+                f"{folder / table} is a link to another folder, and an atlas is only changed in its own. Put the "
+                "folder itself there, or write to another place with -o DIR."
+            )
 
 
 def stored_provenance(folder: Path, name: str | None = None) -> Provenance:
@@ -105,5 +130,5 @@ def _empty(folder: Path) -> None:
     for name in (MANIFEST, JOURNAL, DIGESTS, *(f"{table}.parquet" for table in TABLES)):
         (folder / name).unlink(missing_ok=True)
     for table in sorted(PARTITIONED):
-        if (folder / table).is_dir() and not (folder / table).is_symlink():
+        if (folder / table).is_dir():
             shutil.rmtree(folder / table)

@@ -19,6 +19,7 @@ from convscope.atlas.schema import FORMAT_VERSION, TABLES
 from convscope.atlas.tables import OPTIONAL, PARTITIONED, schema_of
 from convscope.atlas.versions import assumed
 from convscope.errors import AtlasFormatError
+from convscope.regular import require_regular
 
 Row = TypeVar("Row")
 
@@ -40,8 +41,8 @@ def _open_table(folder: Path, table: str, lacking: Mapping[str, str | None]) -> 
     single = folder / f"{table}.parquet"
     if table in PARTITIONED:
         files = sorted((folder / table).glob("*.parquet"))
-    elif single.is_file() or table in OPTIONAL:
-        files = [single] if single.is_file() else []
+    elif single.exists() or table in OPTIONAL:
+        files = [single] if single.exists() else []
     else:
         raise AtlasFormatError(f"{single} is missing. Restore it, or make the atlas again.")
     for file in files:
@@ -61,6 +62,7 @@ def _is(name: str, value: str | None) -> ds.Expression:
 
 def _check_columns(file: Path, schema: pa.Schema, lacking: Collection[str]) -> None:
     try:
+        require_regular(file)
         found = pq.read_schema(file)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise AtlasFormatError(f"{file} is not a whole Parquet file: {error}. Make the atlas again.") from error

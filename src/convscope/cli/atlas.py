@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convscope.cli.options import (
+    GREY,
     AsJson,
+    Background,
     Device,
     Images,
     Layers,
+    Limit,
     Method,
     ModelSpec,
     Output,
@@ -26,6 +29,7 @@ from convscope.cli.options import (
     check_apart,
     executor_of,
     load,
+    opened,
     split,
 )
 from convscope.cli.planning import MaxMemory, planned
@@ -58,7 +62,7 @@ def atlas(
             help="Project only this many units per layer, those that stand out most; default all.",
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first images of the set.")] = None,
+    limit: Limit = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images per forward pass.")] = 32,
     workers: Annotated[
         int | None,
@@ -66,9 +70,7 @@ def atlas(
     ] = None,
     device: Device = "cpu",
     max_memory: MaxMemory = None,
-    background: Annotated[
-        str, typer.Option("--background", metavar="R,G,B", help="What shows through transparent pixels.")
-    ] = "128,128,128",
+    background: Background = GREY,
     trust: Annotated[
         bool, typer.Option("--trust/--no-trust", help="Test how far the pictures depend on unit and weights.")
     ] = True,
@@ -93,14 +95,12 @@ def atlas(
     """
     from convscope.cli.screen import err, progress
     from convscope.engine.memory import keep_freed_memory
-    from convscope.images import ImageSet
     from convscope.pipeline.build import Ask, build_atlas
     from convscope.resources import jobs
 
     keep_freed_memory()
     check_apart(images, output)
-    source = ImageSet.open(images, background=_colour(background))
-    source = source if limit is None else source.head(limit)
+    source = opened(images, limit, background)
     loaded = load(model, weights, device)
     ask = Ask(split(layers), top, per_image, per_class, method, unpool, units, trust, raw)
     threads = workers or cores()
@@ -153,11 +153,3 @@ def _say(summary: Summary, index: Path | None, as_json: bool) -> None:
     for note in summary.notes:
         out.print(f"note: {note}", soft_wrap=True)
     out.print(str(summary.path if index is None else index.resolve()), soft_wrap=True)
-
-
-def _colour(text: str) -> tuple[int, int, int]:
-    parts = text.split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) <= 255 for part in parts):
-        raise typer.BadParameter(f"{text!r} is not a colour; write three numbers from 0 to 255, such as 255,255,255")
-    red, green, blue = (int(part) for part in parts)
-    return red, green, blue

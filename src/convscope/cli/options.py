@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from convscope.engine.executor import Executor
+    from convscope.images import ImageSet
     from convscope.images.exclusion import Excluded
     from convscope.models import Model
 
@@ -77,6 +78,11 @@ Images = Annotated[
         "address of such: s3://…, gs://…, https://….",
     ),
 ]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first images of the set.")]
+Background = Annotated[
+    str, typer.Option("--background", metavar="R,G,B", help="What shows through transparent pixels.")
+]
+GREY = "128,128,128"
 Data = Annotated[
     Path,
     typer.Argument(
@@ -140,6 +146,22 @@ def sides_of(patch: str | None) -> int | tuple[int, int] | None:
     if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
         raise typer.BadParameter(f"{patch!r} is no patch; write a side, such as 16, or height and width: 16x24")
     return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
+def opened(images: Path, limit: int | None, background: str) -> ImageSet:
+    """The images, or the first of them: what ``--limit`` and ``--background`` say decides what the set is."""
+    from convscope.images import ImageSet
+
+    found = ImageSet.open(images, background=_colour(background))
+    return found if limit is None else found.head(limit)
+
+
+def _colour(text: str) -> tuple[int, int, int]:
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) <= 255 for part in parts):
+        raise typer.BadParameter(f"{text!r} is not a colour; write three numbers from 0 to 255, such as 255,255,255")
+    red, green, blue = (int(part) for part in parts)
+    return red, green, blue
 
 
 def load(spec: str, weights: Path | None, device: str = "cpu") -> Model:

@@ -31,7 +31,8 @@ def outcome(found: Verification) -> str:
     """One line: passed or what failed, on how many images, in what time."""
     failed = [check for check in found.checks if not check.passed]
     where = ", ".join(dict.fromkeys(f"{check.layer} ({check.check})" for check in failed))
-    result = f"FAILED: {where}" if failed else f"passed: {len(found.checks)} comparisons"
+    passed = f"passed: {len(found.checks)} comparisons" if found.passed else "FAILED: nothing could be compared"
+    result = f"FAILED: {where}" if failed else passed
     return f"{result}, on {len(found.images)} images, in {found.seconds:.0f} s"
 
 

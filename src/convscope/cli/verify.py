@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convscope.cli.options import SCHEMES, AsJson, Device, Layers, Weights, starting
+from convscope.cli.options import GREY, SCHEMES, AsJson, Background, Device, Layers, Limit, Weights, starting
 from convscope.cli.planning import MaxMemory
 
 FAILED = 1
@@ -37,7 +37,8 @@ def verify(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which units, places and images are drawn.")] = 0,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first images of the set.")] = None,
+    limit: Limit = None,
+    background: Background = GREY,
     repair: Annotated[
         bool, typer.Option("--repair", help="Make again the files of the atlas that are damaged, and no others.")
     ] = False,
@@ -55,17 +56,24 @@ def verify(
 
     The exit status is 1 if anything is damaged or differs by more than rounding.
     """
+    from convscope.atlas.manifest import MANIFEST
     from convscope.cli.verify_atlas import AtlasCheck, verify_atlas
     from convscope.cli.verify_model import ModelCheck, verify_model
     from convscope.errors import SettingError
 
     match what:
         case [model, images]:
+            if (Path(model) / MANIFEST).exists():
+                raise SettingError(
+                    f"{model} is an atlas, and {images} alone is not enough to check it: name it alone, or with both: "
+                    "convscope verify ATLAS MODEL IMAGES"
+                )
             if repair:
                 raise SettingError("--repair is for an atlas: convscope verify ATLAS MODEL IMAGES --repair")
             drawn = count or IMAGES_OF_A_SET
             passed = verify_model(
-                ModelCheck(model, Path(images), weights, layers, drawn, seed, limit, device, max_memory), as_json
+                ModelCheck(model, Path(images), weights, layers, drawn, seed, limit, background, device, max_memory),
+                as_json,
             )
         case [atlas, *source] if len(source) in (0, 2):
             if layers is not None:
@@ -74,10 +82,23 @@ def verify(
                 raise SettingError(
                     "--repair computes again and needs model and images: convscope verify ATLAS MODEL IMAGES --repair"
                 )
+            given = {
+                "--weights": weights is not None,
+                "--images": count is not None,
+                "--limit": limit is not None,
+                "--background": background != GREY,
+                "--max-memory": max_memory is not None,
+            }
+            if not source and (idle := [name for name, is_given in given.items() if is_given]):
+                raise SettingError(
+                    f"{', '.join(idle)}: files alone are read, and nothing is computed; give model and images as well: "
+                    "convscope verify ATLAS MODEL IMAGES"
+                )
             drawn = count or IMAGES_OF_AN_ATLAS
             opened = (source[0], Path(source[1])) if source else None
             passed = verify_atlas(
-                AtlasCheck(Path(atlas), opened, weights, drawn, seed, limit, repair, device, max_memory), as_json
+                AtlasCheck(Path(atlas), opened, weights, drawn, seed, limit, background, repair, device, max_memory),
+                as_json,
             )
         case _:
             raise SettingError(

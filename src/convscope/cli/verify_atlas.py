@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from convscope.cli.options import load
+from convscope.cli.options import load, opened
 from convscope.cli.planning import planned
 from convscope.cli.verification import facts, say
 
@@ -34,6 +34,7 @@ class AtlasCheck:
     count: int
     seed: int
     limit: int | None
+    background: str
     repair: bool
     device: str
     max_memory: str | None
@@ -69,7 +70,8 @@ def verify_atlas(asked: AtlasCheck, as_json: bool) -> bool:
 
 
 def _checked(asked: AtlasCheck, source: Source | None, report: Any) -> _Found:
-    from convscope.atlas.damage import check_files
+    from convscope.atlas.damage import check_files, files_of
+    from convscope.atlas.digests import DIGESTS
     from convscope.atlas.reader import Atlas
     from convscope.atlas.relations import broken_relations
     from convscope.pipeline.atlas_repair import repair
@@ -79,13 +81,15 @@ def _checked(asked: AtlasCheck, source: Source | None, report: Any) -> _Found:
     repaired: tuple[str, ...] = ()
     if files.damaged and asked.repair and source is not None:
         repaired = tuple(each.file for each in files.damaged)
+        vouched = files.listed and DIGESTS not in repaired
         repair(asked.atlas, *source, files.damaged, device=asked.device, report=report)
         files = check_files(asked.atlas)
+        repaired = repaired if vouched else (DIGESTS, *files_of(asked.atlas))
     if files.damaged:
         return _Found(files, repaired)
     atlas = Atlas.open(asked.atlas)
     relations = tuple(broken_relations(atlas).items())
-    if source is None:
+    if source is None or relations:  # what contradicts itself cannot be computed again
         return _Found(files, repaired, relations)
     told = partial(report, "verify")
     values = check_values(atlas, *source, count=asked.count, seed=asked.seed, device=asked.device, report=told)
@@ -102,12 +106,10 @@ def _planned(asked: AtlasCheck, source: Source | None, as_json: bool) -> Abstrac
 
 
 def _opened(asked: AtlasCheck) -> Source:
-    from convscope.images import ImageSet
-
     assert asked.source is not None
     model, images = asked.source
-    source = ImageSet.open(images)
-    return load(model, asked.weights, asked.device), source if asked.limit is None else source.head(asked.limit)
+    source = opened(images, asked.limit, asked.background)
+    return load(model, asked.weights, asked.device), source
 
 
 def _say(found: _Found, asked: AtlasCheck) -> None:
@@ -121,7 +123,12 @@ def _say(found: _Found, asked: AtlasCheck) -> None:
     for sentence, rows in found.relations:
         tell(f"FAILED: {sentence}: not so in {rows} rows")
     if not found.files.listed:
-        tell("note: this atlas was finished before there were digests, so its files cannot be compared with any")
+        tell(
+            "note: this atlas has no digests.json: it was finished before there were any, or has lost it. So nothing "
+            "vouches for its files, and only their columns were looked at"
+        )
+    if found.relations and asked.source:
+        tell("note: its values were not computed again, as its tables contradict each other")
     if found.files.damaged and not asked.repair:
         tell(f"to make again just what is damaged: convscope verify {asked.atlas} MODEL IMAGES --repair")
     bad = found.files.damaged

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from convscope.cli.options import load, split
+from convscope.cli.options import load, opened, split
 from convscope.cli.planning import planned
 from convscope.cli.verification import facts, say
 
@@ -24,6 +24,7 @@ class ModelCheck:
     count: int
     seed: int
     limit: int | None
+    background: str
     device: str
     max_memory: str | None
 
@@ -31,12 +32,10 @@ class ModelCheck:
 def verify_model(asked: ModelCheck, as_json: bool) -> bool:
     """Make the comparisons and print them; whether all passed."""
     from convscope.cli.screen import err, progress
-    from convscope.images import ImageSet
     from convscope.probes.verification.verify import verify_model
     from convscope.resources import jobs
 
-    source = ImageSet.open(asked.images)
-    source = source if asked.limit is None else source.head(asked.limit)
+    source = opened(asked.images, asked.limit, asked.background)
     loaded = load(asked.model, asked.weights, asked.device)
     demand = jobs.verify(loaded, source, asked.count, asked.device)
     with planned(demand, asked.max_memory, as_json), progress(quiet=as_json or not err.is_terminal) as report:

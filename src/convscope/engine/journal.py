@@ -22,6 +22,7 @@ from convscope.engine.part import Part
 from convscope.engine.sampled import Sample, SampledPeaks
 from convscope.engine.tally import Statistics, Tally
 from convscope.engine.topk import TopK
+from convscope.regular import open_regular
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -52,7 +53,7 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an ``.npz`` file, without pickles; a damaged one raises almost anything."""
     # Opened here, because np.load leaves a damaged file open.
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+    with open_regular(path) as stream, np.load(stream, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
 

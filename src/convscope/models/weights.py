@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from convscope.errors import WeightsError
+from convscope.regular import require_regular
 
 NESTS = ("state_dict", "model_state_dict", "model")
 """Entries under which training programs keep the weights, next to optimiser state and the like."""
@@ -44,8 +45,12 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
             f"{path.name} is not a weights file: its name must end in {', '.join(READERS)}. Where you trust it, load "
             "it into the module and write safetensors.torch.save_file(module.state_dict(), 'weights.safetensors')."
         )
-    if not path.is_file():
-        raise WeightsError(f"there is no weights file {path}; check the path.")
+    try:
+        require_regular(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise WeightsError(f"there is no weights file {path}; check the path.") from error
+    except OSError as error:
+        raise WeightsError(f"the weights cannot be read: {error}") from error
     entries, notes = _unwrapped(reader(path), path.name)
     strange = [f"{name} ({type(entry).__name__})" for name, entry in entries.items() if not isinstance(entry, Tensor)]
     if strange or not entries:

@@ -30,6 +30,7 @@ from convscope.pipeline.ablation_rows import (
     value_rows,
 )
 from convscope.pipeline.results import ResultFolder
+from convscope.regular import read_text
 from convscope.train.ablation.ablate import Ask, Crew, Prepared, Report, carry_out, prepare
 from convscope.train.ablation.curves import CURVES
 from convscope.train.ablation.measures import MEASURES
@@ -118,7 +119,7 @@ def _figures(found: Ablation) -> list[tuple[str, str, Callable[[Ablation], bytes
 def _check_owner(folder: ResultFolder, plan: str, *, overwrite: bool) -> None:
     """A changed plan may replace its own result, as runs are kept; not that of another plan."""
     try:
-        known = json.loads((folder.path / folder.facts).read_text("utf-8"))["plan"]["name"]
+        known = json.loads(read_text(folder.path / folder.facts))["plan"]["name"]
     except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return
     if known != plan and not overwrite:

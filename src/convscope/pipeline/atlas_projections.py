@@ -5,11 +5,10 @@ It reads what to make from the tables of the scan, so each part can be made, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from convscope.atlas.digests import is_sound
 from convscope.atlas.schema import UnitRow
 from convscope.atlas.store import open_tables, read_rows
 from convscope.atlas.tables import file_of
@@ -42,6 +41,7 @@ def tasks_in(folder: Path, layers: Sequence[Layer], units: int | None) -> list[T
 
 def write_projections(
     folder: Path,
+    sound: Collection[str],
     model: Model,
     images: ImageSet,
     tasks: Sequence[Task],
@@ -51,16 +51,14 @@ def write_projections(
     report: Progress,
     executor: Executor = HERE,
 ) -> None:
-    """Write the parts that are not finished; each holds the pictures of some images, and the projections from them."""
+    """Write the parts that are not ``sound``; each holds the pictures of some images, and the projections from them."""
     size = (model.preprocessing.height, model.preprocessing.width)
     parts = {
         f"part-{number:05d}": part_of(images, part)
         for number, part in enumerate(in_parts(tasks, size, 2 * model.preprocessing.channels))
     }
     total = sum(part.winners for part in parts.values())
-    missing = [
-        name for name, part in parts.items() if not all(is_sound(folder, file) for file in _files_of(name, part))
-    ]
+    missing = [name for name, part in parts.items() if not _files_of(name, part).issubset(sound)]
     advance = Advance(total, report, total - sum(parts[name].winners for name in missing))
     work = ProjectParts(Carried(model), way, raw, _spectral(tasks), device)
     jobs = [parts[name] if executor.here else parts[name].witnessed() for name in missing]
@@ -83,5 +81,5 @@ def _spectral(tasks: Sequence[Task]) -> dict[str, frozenset[int]]:
     return {layer: frozenset(evenly(units)) for layer, units in strong.items()}
 
 
-def _files_of(name: str, part: PartTasks) -> list[str]:
-    return [file_of(table, name) for table in (("projections", "pictures") if part.winners else ("pictures",))]
+def _files_of(name: str, part: PartTasks) -> set[str]:
+    return {file_of(table, name) for table in (("projections", "pictures") if part.winners else ("pictures",))}

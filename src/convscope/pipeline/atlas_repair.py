@@ -8,13 +8,13 @@ from pathlib import Path
 from convscope.atlas.damage import Damage
 from convscope.atlas.digests import DIGESTS, forget, has_digests
 from convscope.atlas.manifest import JOURNAL, MANIFEST, Provenance
-from convscope.atlas.session import locked, stored_provenance
+from convscope.atlas.session import check_links, locked, stored_provenance
 from convscope.atlas.stored import RAW
 from convscope.atlas.strictjson import dumps
 from convscope.atlas.tables import file_of
 from convscope.atlas.writer import write_text
 from convscope.engine.graphs import digest_of
-from convscope.errors import AtlasError, AtlasFormatError, AtlasMismatchError
+from convscope.errors import AtlasError, AtlasMismatchError
 from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.pipeline.build import Ask, Report, Summary, build_atlas
@@ -33,8 +33,9 @@ def repair(
     """Take the ``damaged`` files out of the atlas, which makes it an unfinished one, and finish it again.
 
     A part of the projections is made from the images of that part; a table of the scan needs the scan. If the list of
-    digests itself is damaged, nothing is vouched for and everything is made again. Stopped, it goes on with the same
-    command. Raises AtlasMismatchError unless model, images and version are those of the atlas, before anything changes.
+    digests itself is damaged, nothing is vouched for and everything is made again. Stopped, the atlas is an unfinished
+    one, and ``build_atlas`` goes on with it. Raises AtlasMismatchError, before anything changes, unless model, images
+    and version are those of the atlas.
     """
     provenance = _provenance(folder, damaged)
     now = Provenance(digest_of(model), images.digest, provenance.settings, installed_version())
@@ -44,10 +45,11 @@ def repair(
             "images and the version of convscope that made it; else make it again with --overwrite"
         )
     trust = (folder / file_of("trust")).exists() or any(each.file == file_of("trust") for each in damaged)
+    check_links(folder)
     with locked(folder):
         # The journal first: from here on it alone says what the files belong to.
         write_text(folder / JOURNAL, dumps(provenance))
-        _take_out(folder, [each.file for each in damaged])
+        _take_out(folder, [each.file for each in damaged if each.file != JOURNAL])
     return build_atlas(model, images, folder, _ask(provenance, trust=trust), device=device, report=report)
 
 
@@ -57,7 +59,7 @@ def _provenance(folder: Path, damaged: Sequence[Damage]) -> Provenance:
     for name in sources:
         try:
             return stored_provenance(folder, name)
-        except AtlasFormatError:
+        except AtlasError:  # missing, damaged, or of another version
             continue
     raise AtlasError(
         f"neither {MANIFEST} nor {JOURNAL} in {folder} can say what the atlas was made from. Make it again with the "

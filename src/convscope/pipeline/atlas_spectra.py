@@ -10,13 +10,11 @@ import numpy as np
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from convscope.atlas.digests import is_sound
 from convscope.atlas.projection import Projection
 from convscope.atlas.reader import decode_picture
 from convscope.atlas.schema import LayerRow, PictureRow, ProjectionRow
 from convscope.atlas.spectra import LayerSpectrum, spectrum_of_units, spectrum_rows
 from convscope.atlas.store import damage_named, merge_rows, open_tables, read_rows
-from convscope.atlas.tables import file_of
 from convscope.atlas.writer import write_table
 from convscope.errors import AtlasFormatError
 from convscope.pipeline.picture_spectrum import picture_spectrum
@@ -27,11 +25,6 @@ UNITS, RANKS = 32, 3
 
 Tables = Mapping[str, ds.Dataset]
 Shares = NDArray[np.float64]
-
-
-def has_spectra(folder: Path) -> bool:
-    """Whether an atlas has the spectra of its layers."""
-    return is_sound(folder, file_of("spectra"))
 
 
 def add_spectra(folder: Path, report: Callable[[str, int, int], None]) -> None:

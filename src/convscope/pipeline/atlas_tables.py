@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-from convscope.atlas.digests import is_sound
 from convscope.atlas.tables import file_of
 from convscope.atlas.writer import write_columns, write_table
 from convscope.engine.scan import Scan
@@ -17,9 +16,11 @@ SCANNED = ("images", "layers", "units", "top", "peaks")
 """Tables that come from the scan; everything after it is made from them."""
 
 
-def write_scanned(folder: Path, model: Model, images: ImageSet, run: Callable[[], Scan]) -> None:
-    """Write those of the tables that are not finished; if there are any, ``run`` is called for the scan."""
-    missing = {table for table in SCANNED if not is_sound(folder, file_of(table))}
+def write_scanned(
+    folder: Path, sound: Collection[str], model: Model, images: ImageSet, run: Callable[[], Scan]
+) -> None:
+    """Write those of the tables that are not among the ``sound`` files; if any, ``run`` is called for the scan."""
+    missing = {table for table in SCANNED if file_of(table) not in sound}
     if not missing:
         return
     found = run()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from convscope.atlas.digests import is_sound
-from convscope.atlas.tables import file_of
 from convscope.atlas.writer import write_table
 from convscope.engine.layers import Layer
 from convscope.engine.project import Way
@@ -25,11 +23,6 @@ PLACES, FEWEST, MOST = 32, 2, 8
 def images_for(layers: int) -> int:
     """Images that an atlas of so many layers is tested with: fewer for more layers, so that the time stays alike."""
     return min(max(PLACES // layers, FEWEST), MOST)
-
-
-def has_trust(folder: Path) -> bool:
-    """Whether an atlas has its sanity scores."""
-    return is_sound(folder, file_of("trust"))
 
 
 def add_trust(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ from convscope.probes.verification.result import Check, Untested, Verification
 
 Progress = Callable[[int, int], None]
 Result = Check | Untested
+Place = tuple[str, int, int]
+"""Layer, unit and rank."""
 
 PICTURES = "pictures"
 """Stands for what is kept of the images where a layer is named."""
@@ -60,9 +62,10 @@ def check_values(
     drawn = np.random.default_rng(seed).permutation(pictured)[:count]
     chosen = sorted(drawn.tolist())
     layers = find_layers(graph_of(model, device), atlas.manifest.settings.layers)
+    projected = _projected(atlas)
     found: list[Result] = []
     for done, image in enumerate(chosen):
-        found += _compared(atlas, model, images, image, layers, device)
+        found += _compared(atlas, model, images, image, layers, projected, device)
         report(done + 1, len(chosen))
     addresses = [layer.address for layer in layers]
     names = tuple(images.names[image] for image in chosen)
@@ -70,7 +73,13 @@ def check_values(
 
 
 def _compared(
-    atlas: Atlas, model: Model, images: ImageSet, image: int, layers: Sequence[Layer], device: str
+    atlas: Atlas,
+    model: Model,
+    images: ImageSet,
+    image: int,
+    layers: Sequence[Layer],
+    projected: Collection[Place],
+    device: str,
 ) -> Iterator[Result]:
     name = images.names[image]
     outcome, view = read_view(images, image, model.preprocessing)
@@ -93,7 +102,8 @@ def _compared(
     forward(model.preprocessing.normalise(torch.from_numpy(view)[None]), compare)
     yield from found
     for layer in layers:
-        yield from _projections(atlas, model, layer, by_layer[layer.address], view, name, device)
+        rows = [row for row in by_layer[layer.address] if (row.layer, row.unit, row.rank) in projected]
+        yield from _projections(atlas, model, layer, rows[:PROJECTED], view, name, device)
 
 
 def _picture(row: PictureRow, view: View, name: str) -> Check:
@@ -121,8 +131,8 @@ def _peaks(atlas: Atlas, layer: Layer, maps: NDArray[np.float32], image: int, na
 def _projections(
     atlas: Atlas, model: Model, layer: Layer, rows: Sequence[TopRow], view: View, name: str, device: str
 ) -> Iterator[Check]:
-    """The best ranks of the image in this layer: what is kept, against what is made now."""
-    kept = [(row, stored) for row in rows[:PROJECTED] if (stored := atlas.projection(row.layer, row.unit, row.rank))]
+    """Projections of activations of a layer in this image: what is kept, against what is made now."""
+    kept = [(row, stored) for row in rows if (stored := atlas.projection(row.layer, row.unit, row.rank))]
     way = Way(atlas.manifest.method, atlas.manifest.settings.unpool)
     winners = [Winner(row.image, layer, row.unit, row.rank, row.y, row.x) for row, _ in kept]
     raw = atlas.manifest.settings.raw == RAW
@@ -131,13 +141,27 @@ def _projections(
         Projection.unpack(each.pack(raw=raw))
         for each in project_image(model, torch.from_numpy(view)[None], winners, way, device)
     )
-    height, width = view.shape[:2]
-    differences = [
-        _apart(one.on_canvas(height, width), other.on_canvas(height, width))
-        for (_, one), other in zip(kept, made, strict=True)
-    ]
+    differences = [_boxes_apart(one, other, view.shape) for (_, one), other in zip(kept, made, strict=True)]
     if differences:
-        yield Check(layer.address, "projection", name, max(differences), tuple(row.unit for row, _ in kept))
+        units = tuple(row.unit for row, _ in kept)
+        yield Check(layer.address, "projection", name, float(np.max(differences)), units)
+
+
+def _boxes_apart(kept: Projection, made: Projection, view: tuple[int, ...]) -> float:
+    """How far two projections into an image differ, infinitely if the kept one does not fit it."""
+    height, width = view[:2]
+    try:
+        whole = kept.on_canvas(height, width)
+    except ValueError:
+        return np.inf
+    expected = made.on_canvas(height, width)
+    return _apart(whole, expected) if whole.shape == expected.shape else np.inf
+
+
+def _projected(atlas: Atlas) -> frozenset[Place]:
+    """Layer, unit and rank of all projections that are kept."""
+    columns = atlas.columns("projections", "layer", "unit", "rank").columns
+    return frozenset(zip(*(column.to_pylist() for column in columns), strict=True))
 
 
 def _apart(kept: NDArray[np.float32], made: NDArray[np.float32]) -> float:

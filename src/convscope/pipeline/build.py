@@ -17,12 +17,14 @@ from pathlib import Path
 import torch
 
 from convscope.atlas.damage import remove_damaged
+from convscope.atlas.digests import sound_among
 from convscope.atlas.manifest import MANIFEST, DataFacts, Manifest, ModelFacts, Provenance, RuleUse, Settings
 from convscope.atlas.reader import Atlas
 from convscope.atlas.schema import ImageRow
 from convscope.atlas.session import open_for_writing
 from convscope.atlas.store import open_tables, read_rows
 from convscope.atlas.stored import RAW
+from convscope.atlas.tables import file_of
 from convscope.atlas.writer import table_path, write_manifest
 from convscope.engine.contents import digest_of_images
 from convscope.engine.executor import HERE, Executor, check_device
@@ -35,9 +37,9 @@ from convscope.errors import SettingError
 from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.pipeline.atlas_projections import tasks_in, write_projections
-from convscope.pipeline.atlas_spectra import add_spectra, has_spectra
+from convscope.pipeline.atlas_spectra import add_spectra
 from convscope.pipeline.atlas_tables import write_scanned
-from convscope.pipeline.atlas_trust import add_trust, has_trust
+from convscope.pipeline.atlas_trust import add_trust
 from convscope.rules.coverage import Coverage, coverage
 from convscope.version import installed_version
 
@@ -47,6 +49,9 @@ Report = Callable[[str, int, int], None]
 
 DRAWN = ("sheets", "site")
 """Folders inside an atlas where the command line draws; those of an atlas that was replaced would be out of date."""
+
+MEASURED = ("spectra", "trust")
+"""Tables that are also added to a finished atlas which lacks them."""
 
 SAMPLE = 1000
 """Images whose peaks are kept one by one: enough for a histogram and a correlation, at a megabyte for 300 units."""
@@ -120,20 +125,23 @@ def build_atlas(
     data = digest_of_images(images, executor, partial(report, "read"))
     provenance = Provenance(digest_of(model), data, settings, installed_version())
     with open_for_writing(Path(path), provenance, overwrite=overwrite) as folder:
+        finished = (folder / MANIFEST).exists()
+        if not finished:
+            _remove(folder, *DRAWN)
+        # Each file is read once, here: the stages below only ask whether it is among these.
+        sound = sound_among(folder, map(file_of, MEASURED)) if finished else remove_damaged(folder)
 
         def measure_pictures() -> None:
-            if ask.units != 0 and not has_spectra(folder):
+            if ask.units != 0 and file_of("spectra") not in sound:
                 _remove(folder, *DRAWN)  # which say nothing of them
                 add_spectra(folder, report)
-            if ask.units != 0 and ask.trust and not has_trust(folder):
+            if ask.units != 0 and ask.trust and file_of("trust") not in sound:
                 _remove(folder, *DRAWN)
                 add_trust(folder, model, images, chosen, way, device, report)
 
-        if (folder / MANIFEST).exists():
+        if finished:
             measure_pictures()
             return _summary(_opened(folder))
-        _remove(folder, *DRAWN)
-        remove_damaged(folder)
 
         def scanned() -> Scan:
             return scan(
@@ -149,9 +157,10 @@ def build_atlas(
                 executor=executor,
             )
 
-        write_scanned(folder, model, images, scanned)
+        write_scanned(folder, sound, model, images, scanned)
         tasks = tasks_in(folder, chosen, ask.units)
-        write_projections(folder, model, images, tasks, way, ask.raw, device, partial(report, "project"), executor)
+        told = partial(report, "project")
+        write_projections(folder, sound, model, images, tasks, way, ask.raw, device, told, executor)
         measure_pictures()
         write_manifest(folder, _manifest(folder, model, images, settings, covered, provenance))
         return _summary(_opened(folder))

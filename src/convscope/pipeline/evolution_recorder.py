@@ -30,6 +30,7 @@ from convscope.probes.evolution.record import Record
 from convscope.probes.evolution.result import FIRST, Evolution
 from convscope.probes.evolution.series import Look, check_same, look_of, subject_of
 from convscope.probes.evolution.study import Choice, Settings, Study, choose, study_of
+from convscope.regular import read_bytes
 from convscope.strict import Reader, parsed_json
 
 INDEX = "recording.json"
@@ -188,7 +189,7 @@ class EvolutionRecorder:
 
     def _read(self) -> _Index | None:
         try:
-            text = (self.folder / INDEX).read_bytes()
+            text = read_bytes(self.folder / INDEX)
         except FileNotFoundError:
             return None
         where = str(self.folder / INDEX)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from convscope.atomic import replacing
 from convscope.probes.invariance.result import Answer, Invariance, UnitChange, WatchedLayer
+from convscope.regular import read_bytes
 
 FOLDER = "parts"
 Arrays = dict[str, NDArray[Any]]
@@ -34,7 +35,7 @@ def save_part(folder: Path, number: int, key: str, found: Invariance) -> None:
 def load_part(folder: Path, number: int, key: str) -> Invariance | None:
     """A kept part of this run; None if there is none, it is another run's or it is damaged."""
     try:
-        return from_bytes(_path(folder, number).read_bytes(), key)
+        return from_bytes(read_bytes(_path(folder, number)), key)
     except Exception:  # damaged bytes make the readers of zip, arrays and JSON raise almost anything
         return None
 

@@ -24,5 +24,5 @@ def check_images(atlas: Atlas, images: ImageSet) -> None:
         raise AtlasMismatchError(
             f"the atlas in {atlas.path} was made over {atlas.manifest.data.images} images of "
             f"{atlas.manifest.data.name!r}, and {images.name!r} with {len(images)} is not the same set: names, order, "
-            "labels or contents differ. Give the same images, with the same --limit"
+            "labels or contents differ. Give the same images, with the same --limit and --background"
         )

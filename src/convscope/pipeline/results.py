@@ -20,6 +20,7 @@ from convscope.atomic import file_in_the_way, replacing
 from convscope.engine.graphs import digest_of
 from convscope.errors import SettingError
 from convscope.models import Model
+from convscope.regular import read_text
 from convscope.version import installed_version
 
 Facts = Mapping[str, Any]
@@ -47,7 +48,7 @@ class ResultFolder:
         """Whether the folder holds this very result; raises SettingError if it holds another one, or is no folder."""
         check_place(self.path, self.facts)
         try:
-            written = json.loads((self.path / self.facts).read_text(encoding="utf-8"))["key"]
+            written = json.loads(read_text(self.path / self.facts))["key"]
         except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
             return False
         if written != self.key and not overwrite:
@@ -105,7 +106,7 @@ def check_place(path: Path, facts: str) -> None:
 
 def _is_result(path: Path) -> bool:
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        read = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(read, dict) and {"key", "made_with"} <= set(read)

@@ -11,6 +11,7 @@ from typing import Any
 
 from convscope.errors import SettingError
 from convscope.models.spec import unknown
+from convscope.regular import read_text
 from convscope.strict import Reader, parsed_toml
 from convscope.train.recipe import Recipe
 
@@ -57,7 +58,7 @@ def _text(name: str | Path) -> str:
     if path.suffix != ".toml":
         raise SettingError(f"{unknown('recipe', str(name), shipped())} Or give a .toml file")
     try:
-        return path.read_text("utf-8")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"recipe {path} cannot be read: {error}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +18,7 @@ from convscope.errors import SettingError
 from convscope.images import ImageSet
 from convscope.models import load_model
 from convscope.probes.evaluation.evaluate import Crops, evaluate
+from convscope.regular import read_bytes, read_text
 from convscope.strict import Reader, parsed_json
 from convscope.train.callbacks.records import EPOCHS
 from convscope.train.recipe import Recipe
@@ -78,8 +80,7 @@ def measured(
     known = evaluate(
         model, _spread(splits.training, len(splits.validation)), report=partial(report, "evaluate training")
     )
-    with (run / EPOCHS).open(encoding="utf-8", newline="") as file:
-        seconds = sum(float(row["seconds"]) for row in csv.DictReader(file))
+    seconds = sum(float(row["seconds"]) for row in csv.DictReader(io.StringIO(read_text(run / EPOCHS))))
     return Trained(
         run=str(run),
         snapshots=tuple(path.name for path in snapshots),
@@ -105,7 +106,7 @@ def read_trained(run: Path) -> Trained | None:
     """The result of a finished run, None if it is not finished; raises SettingError for a damaged file."""
     path = run / RESULT
     try:
-        text = path.read_bytes()
+        text = read_bytes(path)
     except FileNotFoundError:
         return None
     described = parsed_json(text, str(path), lambda said: SettingError(f"{said}; remove it, to evaluate the run again"))

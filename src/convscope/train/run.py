@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from convscope.atomic import replacing
 from convscope.errors import SettingError
 from convscope.models import Preprocessing
+from convscope.regular import read_text
 from convscope.train.batches import Batches, Stored
 from convscope.train.callbacks.plateau import Plateau
 from convscope.train.callbacks.records import Records
@@ -148,7 +149,7 @@ def begin(run: Path, recipe: Recipe, splits: Splits, seed: int) -> str:
     path = run / RUN
     try:
         run.mkdir(parents=True, exist_ok=True)
-        known = json.loads(path.read_text("utf-8")).get("key") if path.exists() else None
+        known = json.loads(read_text(path)).get("key") if path.exists() else None
         if known is None:
             described = {"key": key, "validation_from": splits.origin, **asked, "excluded": list(splits.excluded)}
             with replacing(path) as temporary:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from convscope.atlas.session import locked
+from convscope.atomic import full_disk_named
 from convscope.errors import AtlasError
 from convscope.web.place import Place
 
@@ -22,13 +23,14 @@ Progress = Callable[[int, int], None]
 def export_place(place: Place, destination: str | Path, progress: Progress = lambda _done, _total: None) -> Path:
     """Write all that ``place`` answers into the folder ``destination``; returns the page to open first.
 
-    The folder appears, or replaces an earlier export, only when all is written: no stale page is left, and a
-    run that is stopped changes nothing. Raises AtlasError if the folder holds anything but an earlier export.
+    The folder appears, or replaces an earlier export, only when all is written: no stale page is left, and a run that
+    is stopped changes nothing; stopped between the two steps of the exchange, the next one puts the earlier export
+    back first. Raises AtlasError if the folder holds anything but an earlier export.
     """
     target = Path(destination).resolve()
     check_target(target)
     total = sum(1 for _ in place.names())
-    with _replacing(target) as folder:
+    with full_disk_named(target), _replacing(target) as folder:
         for done, (name, answer) in enumerate(place.answers(), start=1):
             _write(folder, name, answer.content)
             progress(done, total)
@@ -59,6 +61,8 @@ def _replacing(target: Path) -> Iterator[Path]:
     with locked(work):
         folder, old = work / "new", work / "old"
         try:
+            if old.exists() and not os.path.lexists(target):  # stopped between the two steps of the exchange
+                old.rename(target)
             for leftover in (folder, old):
                 shutil.rmtree(leftover, ignore_errors=True)
             folder.mkdir()
@@ -70,6 +74,7 @@ def _replacing(target: Path) -> Iterator[Path]:
 
 
 def _exchange(folder: Path, target: Path, old: Path) -> None:
+    check_target(target)  # again: writing took a while
     if target.exists():
         target.rename(old)
     try:

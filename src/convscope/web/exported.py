@@ -20,9 +20,9 @@ def recognised(folder: Path) -> bool:
 
 def exported_place(folder: Path) -> ListedPlace:
     """The place of a folder that ``convscope export`` or ``convscope compare`` wrote; links in it are left out."""
-    if not (folder / INDEX.index()).is_file():
-        raise AtlasError(f"the pages in {folder} have no {INDEX.index()}. Export them again.")
     found = sorted(_files(folder, ""))
+    if INDEX.index() not in found:
+        raise AtlasError(f"the pages in {folder} have no {INDEX.index()}. Export them again.")
     contents = {name: partial(ResultFiles((folder / name).parent).read, Path(name).name) for name in found}
     return ListedPlace("exported pages", folder.resolve().name, INDEX.index(), contents)
 

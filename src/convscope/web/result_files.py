@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from convscope.errors import AtlasError, AtlasFormatError
+from convscope.regular import kind_of
 from convscope.strict import Reader
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ class ResultFiles:
         except (FileNotFoundError, NotADirectoryError):
             return False
         if not stat.S_ISREG(found.st_mode):
-            raise AtlasError(f"{place} is {_kind_of(found.st_mode)}, expected a file. {_HINT}")
+            raise AtlasError(f"{place} is {kind_of(found.st_mode)}, expected a file. {_HINT}")
         return True
 
     def open(self, name: str) -> BinaryIO:
@@ -87,7 +88,3 @@ def _damaged(message: str) -> AtlasFormatError:
 
 
 _READER = Reader(_damaged, optional=True)
-
-
-def _kind_of(mode: int) -> str:
-    return "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no plain file"

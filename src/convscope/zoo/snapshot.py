@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from convscope.atomic import replacing
 from convscope.errors import WeightsError
+from convscope.regular import require_regular
 from convscope.strict import Reader, parsed_json
 from convscope.zoo.architecture import Architecture, build
 from convscope.zoo.centre import Centre
@@ -109,6 +110,7 @@ def _check_fit(planned: nn.Module, entries: Mapping[str, Tensor], path: Path) ->
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
+        require_regular(path)
         with safe_open(path, "pt") as file:
             yield file
     except (SafetensorError, OSError) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from convscope.errors import SettingError
 from convscope.probes.transfer.metrics import METRICS
+from convscope.regular import read_text
 from convscope.strict import Reader, parsed_toml
 
 _FOLDER = files("convscope.probes.transfer") / "protocols"
@@ -96,6 +97,6 @@ def _text(name: str | Path) -> str:
         known = ", ".join(shipped_protocols())
         raise SettingError(f"there is no protocol {str(name)!r}; choose one of {known}, or a .toml file")
     try:
-        return path.read_text("utf-8")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"protocol {path} cannot be read: {error}") from error

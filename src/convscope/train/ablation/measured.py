@@ -11,6 +11,7 @@ from convscope.atomic import replacing
 from convscope.errors import SettingError
 from convscope.images import ImageSet
 from convscope.models import load_model
+from convscope.regular import read_bytes
 from convscope.strict import Reader, parsed_json
 from convscope.train.ablation.curves import CURVES
 from convscope.train.ablation.measures import MEASURES, Seen
@@ -37,7 +38,7 @@ def read_measured(run: Path, images: int) -> Measured:
     """What has been measured on so many images; nothing of another number counts. Raises SettingError."""
     path = run / MEASURED
     try:
-        text = path.read_bytes()
+        text = read_bytes(path)
     except FileNotFoundError:
         return Measured(images)
     described = parsed_json(text, str(path), lambda said: SettingError(f"{said}; remove it, to measure again"))

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from convscope.errors import SettingError
+from convscope.regular import read_text
 from convscope.strict import Reader, parsed_toml
 from convscope.train.ablation.curves import CURVES
 from convscope.train.ablation.measures import MEASURES
@@ -38,6 +39,6 @@ def _text(name: str | Path) -> str:
             f"there is no plan {str(name)!r}; choose one of {', '.join(shipped_plans())}, or a .toml file"
         )
     try:
-        return path.read_text("utf-8")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"plan {path} cannot be read: {error}") from error

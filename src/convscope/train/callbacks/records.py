@@ -12,6 +12,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 from convscope.atomic import replacing
+from convscope.regular import read_text
 
 STEPS, EPOCHS = "steps.csv", "epochs.csv"
 
@@ -58,7 +59,7 @@ def keep_until(path: Path, last: int) -> None:
     """Take away the rows after step ``last``, and one that was being written when the process was killed."""
     if not path.exists():
         return
-    header, *rows = path.read_text("utf-8").splitlines(keepends=True)
+    header, *rows = read_text(path).splitlines(keepends=True)
     kept = [row for row in rows if row.endswith("\n") and int(row.partition(",")[0]) <= last]
     with replacing(path) as temporary:
         temporary.write_text("".join([header, *kept]), "utf-8")

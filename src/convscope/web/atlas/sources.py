@@ -11,6 +11,7 @@ from PIL import Image
 from convscope.atlas.reader import decode_picture
 from convscope.display import to_rgb
 from convscope.errors import AtlasFormatError
+from convscope.regular import read_bytes
 from convscope.web.atlas.catalogue import Catalogue
 from convscope.web.atlas.sprites import Pictures
 
@@ -21,8 +22,8 @@ DECODED = 512
 def sheet_file(catalogue: Catalogue, layer: str) -> bytes:
     """The contact sheet of a layer; AtlasFormatError if it is no PNG picture."""
     path = catalogue.sheets[layer]
-    content = path.read_bytes()
     try:
+        content = read_bytes(path)
         with Image.open(io.BytesIO(content), formats=["PNG"]) as sheet:
             sheet.verify()
     except (OSError, SyntaxError, ValueError) as error:

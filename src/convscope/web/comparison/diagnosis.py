@@ -18,6 +18,7 @@ from convscope.errors import AtlasError, AtlasFormatError, AtlasMismatchError
 from convscope.figures.filters import MOST_SHOWN, filter_sheet
 from convscope.probes.diagnosis.comparison import MEASURES
 from convscope.probes.diagnosis.finding import MILD, STRONG
+from convscope.regular import open_regular, read_text
 from convscope.web.comparison.pages import DiagnosisPart, FilterSheet, MeasureLine
 from convscope.web.comparison.urls import OVERVIEW
 
@@ -47,7 +48,7 @@ def read_diagnosis(folder: str | Path, atlas: Atlas) -> Diagnosed:
     """
     place = Path(folder)
     try:
-        facts = json.loads((place / FACTS).read_text(encoding="utf-8"))
+        facts = json.loads(read_text(place / FACTS))
         digests = [facts["models"][each["model"]]["digest"] for each in facts["diagnoses"]]
     except (FileNotFoundError, NotADirectoryError):
         raise AtlasError(
@@ -97,7 +98,7 @@ def _diagnosed(place: Path, facts: Facts, number: int) -> Diagnosed:
 
 
 def _filters(place: Path, number: int) -> NDArray[np.float32]:
-    with np.load(place / FILTERS, allow_pickle=False) as arrays:
+    with open_regular(place / FILTERS) as file, np.load(file, allow_pickle=False) as arrays:
         filters = arrays[f"filters_{number}"]
     if filters.ndim != 4 or not filters.size or filters.dtype.kind != "f" or not np.isfinite(filters).all():
         raise ValueError(f"{FILTERS}: filters_{number} has shape {filters.shape} and type {filters.dtype}")

@@ -10,6 +10,7 @@ from typing import Any
 from convscope.atlas.comparison.compare import USUAL, compare_atlases
 from convscope.atlas.comparison.result import CompareAsk
 from convscope.errors import SettingError
+from convscope.regular import read_text
 from convscope.web.comparison.diagnosis import read_diagnosis
 from convscope.web.comparison.files import Atlases, Diagnoses, asked_of
 from convscope.web.comparison.place import ComparisonPlace
@@ -60,7 +61,7 @@ def _is_finished(target: Path, asked: dict[str, Any], *, overwrite: bool) -> boo
     if not target.is_dir() or not any(target.iterdir()):
         return False
     try:
-        written = json.loads((target / SUMMARY).read_text(encoding="utf-8"))["asked"]
+        written = json.loads(read_text(target / SUMMARY))["asked"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         written = None
     if written != asked and not overwrite:
