@@ -104,7 +104,7 @@ def test_a_pillow_that_cannot_write_the_pictures_is_named(kind: str, monkeypatch
 def test_all_but_the_pixels_survives_unchanged(raw: bool) -> None:
     before = projection(np.ones((2, 3, 1), np.float32), top=4, left=5)
     after = Projection.unpack(before.pack(raw=raw))
-    assert replace(after, pixels=before.pixels) == before
+    assert vars(after) | {"pixels": None} == vars(before) | {"pixels": None}
     assert (after.pixels == before.pixels).all()
 
 

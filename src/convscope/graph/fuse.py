@@ -16,6 +16,7 @@ from convscope.finite import is_finite
 from convscope.graph.fold import FRESH, overwrite, replace_nodes
 from convscope.graph.geometry import pair
 from convscope.graph.opgraph import OpGraph, OpNode, Ref
+from convscope.graph.products import fuse_products, has_products
 
 SUMMED = "conv2d_sum"
 """Name of the fused op that also adds a map, its argument ``other``, and writes the sum over that."""
@@ -39,7 +40,10 @@ def can_fuse(graph: OpGraph, device: torch.device) -> bool:
 
 def make_lean(graph: OpGraph, keep: Collection[str], device: torch.device) -> OpGraph:
     """A graph that touches memory as little as its device and numbers allow; nodes in ``keep`` keep their values."""
-    return overwrite(fuse_rectifiers(graph, keep) if can_fuse(graph, device) else graph, keep)
+    if can_fuse(graph, device):
+        graph = fuse_rectifiers(graph, keep)
+        graph = fuse_products(graph, keep) if has_products() else graph
+    return overwrite(graph, keep)
 
 
 def fuse_rectifiers(graph: OpGraph, keep: Collection[str]) -> OpGraph:
@@ -60,7 +64,7 @@ def _fused(
     graph: OpGraph, relu: OpNode, keep: Collection[str], place: Mapping[str, int]
 ) -> tuple[OpNode, set[str]] | None:
     """The node that does the work of ``relu`` and of those before it, and the names of these."""
-    source = _alone(graph, relu.args[0], keep) if relu.op == "relu" else None
+    source = graph.only_read_here(relu.args[0], keep) if relu.op == "relu" else None
     if source is None:
         return None
     if _is_plain_convolution(source):
@@ -77,7 +81,7 @@ def _fused_sum(
     if len(add.args) != 2 or add.kwargs:
         return None
     for conv, other in (add.args, add.args[::-1]):
-        made = _alone(graph, conv, keep)
+        made = graph.only_read_here(conv, keep)
         spare = graph.by_name.get(other.name) if isinstance(other, Ref) else None
         if made is None or spare is None or not _is_plain_convolution(made) or spare.name in made.inputs:
             continue
@@ -98,12 +102,6 @@ def _done_by(graph: OpGraph, reader: OpNode, place: Mapping[str, int]) -> int:
         if len(following) == 1:
             reader = following[0]
     return place[reader.name]
-
-
-def _alone(graph: OpGraph, operand: Any, keep: Collection[str]) -> OpNode | None:
-    """The node behind an operand, if nobody else reads it or looks at it."""
-    node = graph.by_name.get(operand.name) if isinstance(operand, Ref) else None
-    return node if node is not None and len(graph.readers[node.name]) == 1 and node.name not in keep else None
 
 
 def _is_plain_convolution(node: OpNode) -> bool:

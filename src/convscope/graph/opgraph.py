@@ -7,7 +7,7 @@ result: a tensor, or a Python number that depends on the batch size.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -117,6 +117,11 @@ class OpGraph:
             for name in node.inputs:
                 found.setdefault(name, []).append(node)
         return {name: tuple(nodes) for name, nodes in found.items()}
+
+    def only_read_here(self, operand: Any, keep: Collection[str]) -> OpNode | None:
+        """The node behind the operand of some node, if nobody else reads it and it is not in ``keep``."""
+        node = self.by_name.get(operand.name) if isinstance(operand, Ref) else None
+        return node if node is not None and len(self.readers[node.name]) == 1 and node.name not in keep else None
 
     @cached_property
     def fingerprint(self) -> str:
