@@ -96,3 +96,16 @@ def test_a_key_of_too_many_digits_is_refused() -> None:
 
     with pytest.raises(SettingError, match="expected whole numbers as keys"):
         Reader(SettingError).decode(dict[int, str], {"9" * 4400: "a"}, "here")
+
+
+@pytest.mark.parametrize(("size", "claimed"), [("channels", 0), ("groups", 9), ("side", 10**18), ("filters", 10**18)])
+def test_a_snapshot_of_a_network_that_cannot_be(size: str, claimed: int, tmp_path: Path) -> None:
+    (seed,) = READERS["snapshot"].seeds()
+    length = int.from_bytes(seed[:8], "little")
+    header, (name, now) = seed[8 : 8 + length], (rf"\"{size}\": ", str(claimed))
+    changed = re.sub(re.escape(name) + r"\d+", lambda _: name + now, header.decode()).encode()
+    assert changed != header
+    assert (
+        run(READERS["snapshot"], len(changed).to_bytes(8, "little") + changed + seed[8 + length :], tmp_path)
+        == "refused"
+    )

@@ -1,12 +1,15 @@
 """The networks of the papers: sizes by running them, parameters, initial weights, contrast."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from convscope.errors import ModelError
 from convscope.zoo import alexnet, alexnet_dense, zfnet
+from convscope.zoo.architecture import Architecture, Convolution
 from convscope.zoo.parts import ContrastNormalisation
 
 
@@ -104,3 +107,23 @@ def test_channels_classes_and_dropout_can_be_chosen(factory: Callable[..., nn.Se
         network = factory(num_classes=7, in_channels=2, dropout=0.25).eval()
         assert network(torch.zeros(3, 2, 224, 224)).shape == (3, 7)
     assert [part.p for part in network.modules() if isinstance(part, nn.Dropout)] == [0.25, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"channels": 0}, "images of 8 pixels and 0 channels; both must be 1 to 32,768"),
+        ({"side": 10**9}, "images of 1000000000 pixels"),
+        ({"convolutions": (Convolution(1, 4, 3, groups=2),)}, "layer 1 has 2 groups, which must divide the 3 maps"),
+        ({"convolutions": (Convolution(1, 4, 3), Convolution(2, 6, 3, groups=4))}, "2 has 4 groups.* its 6 filters"),
+    ],
+)
+def test_sizes_that_no_network_can_have(change: dict[str, Any], message: str) -> None:
+    plain: dict[str, Any] = {"side": 8, "convolutions": (Convolution(1, 4, 3),), "hidden": ()}
+    with pytest.raises(ModelError, match=message):
+        Architecture(**plain | change)
+
+
+def test_no_layer_is_larger_than_can_be_counted() -> None:
+    with pytest.raises(ModelError, match="none above 32,768"):
+        Convolution(1, 10**18, 3)

@@ -16,6 +16,13 @@ from torch import nn
 from convscope.errors import ModelError
 from convscope.zoo.parts import POOLS, ContrastNormalisation
 
+LARGEST = 1 << 15
+"""Of any size: more is a mistake, or a file that was meddled with; products of four of these can still be counted."""
+
+
+def _sound(*sizes: int) -> bool:
+    return all(1 <= size <= LARGEST for size in sizes)
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -29,8 +36,8 @@ class Pool:
     def __post_init__(self) -> None:
         if self.kind not in POOLS:
             raise ModelError(f"unknown pooling {self.kind!r}; choose one of: {', '.join(POOLS)}")
-        if self.kernel < 1 or self.stride < 1:
-            raise ModelError(f"pooling windows of {self.kernel} at every {self.stride}; both must be at least 1")
+        if not _sound(self.kernel, self.stride):
+            raise ModelError(f"pooling windows of {self.kernel} at every {self.stride}; both must be 1 to {LARGEST:,}")
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,10 @@ class Convolution:
     """What biases start at."""
 
     def __post_init__(self) -> None:
-        if min(self.filters, self.kernel, self.stride, self.groups) < 1 or self.padding < 0:
-            raise ModelError(f"layer {self.number}: {self}; sizes must be at least 1, padding at least 0")
+        if not _sound(self.filters, self.kernel, self.stride, self.groups, self.padding + 1):
+            raise ModelError(
+                f"layer {self.number}: {self}; sizes must be at least 1, padding at least 0, and none above {LARGEST:,}"
+            )
         if self.contrast not in (None, "before", "after"):
             raise ModelError(f"layer {self.number}: contrast is {self.contrast!r}; choose before, after or none")
 
@@ -65,8 +74,11 @@ class Hidden:
     bias: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.width < 1 or not 0 <= self.dropout < 1:
-            raise ModelError(f"layer {self.number}: {self}; width must be at least 1, dropout at least 0 and below 1")
+        if not _sound(self.width) or not 0 <= self.dropout < 1:
+            raise ModelError(
+                f"layer {self.number}: {self}; width must be at least 1 and at most {LARGEST:,}, "
+                "dropout at least 0 and below 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -88,6 +100,18 @@ class Architecture:
             raise ModelError(f"layers are numbered {numbers}; numbers must rise and stay below {CLASSIFIER}")
         if not self.convolutions:
             raise ModelError("no convolution is left; a network of this form needs at least one")
+        if not _sound(self.side, self.channels):
+            raise ModelError(
+                f"images of {self.side} pixels and {self.channels} channels; both must be 1 to {LARGEST:,}"
+            )
+        channels = self.channels
+        for layer in self.convolutions:
+            if channels % layer.groups or layer.filters % layer.groups:
+                raise ModelError(
+                    f"layer {layer.number} has {layer.groups} groups, which must divide the {channels} maps that it "
+                    f"gets and its {layer.filters} filters"
+                )
+            channels = layer.filters
 
     @property
     def layers(self) -> tuple[Convolution | Hidden, ...]:
