@@ -102,7 +102,7 @@ def _planned(asked: AtlasCheck, source: Source | None, as_json: bool) -> Abstrac
 
     if source is None:
         return nullcontext()
-    return planned(jobs.verify(*source, asked.count, asked.device), asked.max_memory, as_json)
+    return planned(jobs.verify_atlas(*source, asked.count, asked.device), asked.max_memory, as_json)
 
 
 def _opened(asked: AtlasCheck) -> Source:

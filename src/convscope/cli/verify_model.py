@@ -37,12 +37,13 @@ def verify_model(asked: ModelCheck, as_json: bool) -> bool:
 
     source = opened(asked.images, asked.limit, asked.background)
     loaded = load(asked.model, asked.weights, asked.device)
-    demand = jobs.verify(loaded, source, asked.count, asked.device)
+    chosen = split(asked.layers)
+    demand = jobs.verify(loaded, source, asked.count, chosen, asked.device)
     with planned(demand, asked.max_memory, as_json), progress(quiet=as_json or not err.is_terminal) as report:
         found = verify_model(
             loaded,
             source,
-            split(asked.layers),
+            chosen,
             count=asked.count,
             seed=asked.seed,
             device=asked.device,

@@ -192,10 +192,19 @@ def trust(model: Model, images: ImageSet, ask: TrustAsk, device: str) -> Demand:
     return passes("trust", [model], count, each, source=images, batch=count, device=device, disk=FIGURES, descents=8)
 
 
-def verify(model: Model, images: ImageSet, count: int, device: str) -> Demand:
-    """A few images, each many times over."""
+def verify(model: Model, images: ImageSet, count: int, layers: Sequence[str] | None, device: str) -> Demand:
+    """A few images, each several times over for each layer (None: eight of them)."""
+    return _verified(model, images, count, 4 + 7 * (8 if layers is None else len(layers)), device)
+
+
+def verify_atlas(model: Model, images: ImageSet, count: int, device: str) -> Demand:
+    """A few images, and some of what an atlas keeps of each."""
+    return _verified(model, images, count, 10, device)
+
+
+def _verified(model: Model, images: ImageSet, count: int, each: int, device: str) -> Demand:
     used = min(count, len(images))
-    return passes("verify", [model], used, 60, source=images, batch=used, device=device, disk=0, descents=8)
+    return passes("verify", [model], used, each, source=images, batch=used, device=device, disk=0, descents=8)
 
 
 def evaluate(models: Sequence[Model], images: ImageSet, crops: int, device: str) -> Demand:
