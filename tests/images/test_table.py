@@ -134,6 +134,15 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
         ImageSet.open(write(tmp_path / "a.parquet", image=FILES, name=names))
 
 
+def test_a_path_beside_an_image_that_is_not_utf8_is_not_looked_at(tmp_path: Path) -> None:
+    raw = pa.array([b"\xff"] * 7, pa.binary())
+    paths = pa.Array.from_buffers(pa.string(), 7, raw.buffers())
+    image = pa.StructArray.from_arrays([pa.array(FILES, pa.binary()), paths], ["bytes", "path"])
+    images = ImageSet.open(write(tmp_path / "a.parquet", image=image))
+    for index, pixels in enumerate(PIXELS):
+        np.testing.assert_array_equal(images.read(index), pixels)
+
+
 def test_flipped_bytes_raise_only_our_errors(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", image=FILES[:3], label=["a", "b", "a"], name=["x", "y", "z"])
     whole, random = np.frombuffer(path.read_bytes(), np.uint8), np.random.default_rng(5)

@@ -41,11 +41,12 @@ class Row:
         """The bytes of the image."""
         try:
             with _one_reader:
-                value = _images(self.file, self.state, self.group)[self.row].as_py()
+                cell = _images(self.file, self.state, self.group)[self.row]
+            if isinstance(cell, pa.StructScalar):  # the bytes, and a path that nobody asks for
+                cell = cell["bytes"]
+            value = cell.as_py()
         except (pa.ArrowException, OSError, IndexError) as error:
             raise ImageError("the Parquet file cannot be read at this row") from error
-        if isinstance(value, dict):
-            value = value.get("bytes")
         if value is None:
             raise ImageError("the row holds no image bytes")
         return bytes(value)

@@ -15,6 +15,7 @@ from convscope.pipeline.diagnosis import DiagnosisAsk
 from convscope.pipeline.invariance import InvarianceAsk
 from convscope.pipeline.trust import TrustAsk
 from convscope.probes.correspondence.choices import Choices
+from convscope.probes.diagnosis.aliasing import AT_ONCE
 from convscope.probes.evolution.checkpoint import Checkpoint
 from convscope.probes.evolution.study import Settings as Study
 from convscope.probes.invariance.transform import find_transform, find_values
@@ -30,6 +31,10 @@ if TYPE_CHECKING:  # it needs an extra
 FORWARD = "from one pass of the network and one image, timed here"
 TESTS = 12
 """Walks down for the sanity scores of a layer, of each image that they are measured on."""
+ON_WINDOWS = 0.1
+"""Time of a walk down a window of middling size, as a part of a pass."""
+SPECTRA = 10 * 4 * AT_ONCE
+"""Bytes of the maps before thinning that are compared at once, their spectra, and what is made of these."""
 FIGURES = 3_000_000
 """Bytes of the figures and tables of a result, roughly."""
 
@@ -158,8 +163,9 @@ def correspond(model: Model, images: ImageSet, parts: Path, choices: Choices, de
 def diagnose(models: Sequence[Model], images: ImageSet | None, ask: DiagnosisAsk, device: str) -> Demand:
     """Each image as it is and shifted; without images, the weights alone."""
     count = 0 if images is None else min(ask.limit or len(images), len(images))
+    disk, state = len(models) * FIGURES, SPECTRA if count else 0
     return passes(
-        "diagnose", models, count, 1 + ask.shifts, source=images, batch=16, device=device, disk=len(models) * FIGURES
+        "diagnose", models, count, 1 + ask.shifts, source=images, batch=16, device=device, disk=disk, state=state
     )
 
 
@@ -187,7 +193,7 @@ def trust(model: Model, images: ImageSet, ask: TrustAsk, device: str) -> Demand:
     """For every method and layer, some pictures of each image, with the weights as they are and re-initialised."""
     methods = 3 if ask.method == "all" else 1
     layers = 8 if ask.layers is None else len(ask.layers)
-    each = methods * layers * (ask.steps + 2) * (1 + (ask.units + 1) / 2)
+    each = methods * layers * (ask.steps + 2) * (1 + (ask.units + 1) * ON_WINDOWS)
     count = min(ask.count, len(images))
     return passes("trust", [model], count, each, source=images, batch=count, device=device, disk=FIGURES, descents=8)
 

@@ -17,6 +17,8 @@ from convscope.sizes import in_words
 
 SLACK = 192_000_000
 """Bytes that a process grows by besides what its steps hold: code that is loaded late, memory in small pieces."""
+ENDS = 2.0
+"""Seconds that a job takes beside its work: code that is loaded late, tables and figures that are written."""
 SPREAD = (0.6, 2.0)
 """From what part to what multiple of the estimate a job may take."""
 MARGIN = 0.05
@@ -40,7 +42,7 @@ def settle(demand: Demand, limit: int | None = None) -> tuple[Plan, Allowance]:
         count = _count(step, most - held, limit, held)
         memory = max(memory, held + step.fixed + count * step.each)
         allowance = replace(allowance, **{step.bound: min(getattr(allowance, step.bound), count)})
-    seconds = None if demand.measure is None else demand.measure()
+    seconds = None if demand.measure is None else demand.measure() + ENDS
     between = None if seconds is None else (SPREAD[0] * seconds, SPREAD[1] * seconds)
     plan = Plan(demand.job, demand.images, demand.units, demand.projections, memory, demand.disk, between, demand.basis)
     return plan, allowance
