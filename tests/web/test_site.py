@@ -179,15 +179,17 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_an_export_that_fails_keeps_the_old_pages(tmp_path: Path) -> None:
     atlas = Atlas.open(make_atlas(tmp_path / "atlas", layers=(("conv1", 3),)))
     export_site(atlas, tmp_path / "site")
-    before = contents(tmp_path / "site")
+    check_that_a_failing_export_leaves(contents(tmp_path / "site"), atlas, tmp_path)
 
+
+def check_that_a_failing_export_leaves(before: dict[str, bytes], atlas: Atlas, folder: Path) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        export_site(atlas, tmp_path / "site", progress=stop)
-    assert contents(tmp_path / "site") == before
-    assert {path.name for path in tmp_path.iterdir()} == {"atlas", "site"}
+        export_site(atlas, folder / "site", progress=stop)
+    assert contents(folder / "site") == before
+    assert {path.name for path in folder.iterdir()} == {"atlas", "site"}
 
 
 def test_pages_that_were_being_exchanged_are_put_back(tmp_path: Path) -> None:
@@ -197,14 +199,7 @@ def test_pages_that_were_being_exchanged_are_put_back(tmp_path: Path) -> None:
     before = contents(tmp_path / "site")
     (tmp_path / ".site.exporting").mkdir()
     (tmp_path / "site").rename(tmp_path / ".site.exporting" / "old")
-
-    def stop(done: int, total: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        export_site(atlas, tmp_path / "site", progress=stop)
-    assert contents(tmp_path / "site") == before
-    assert {path.name for path in tmp_path.iterdir()} == {"atlas", "site"}
+    check_that_a_failing_export_leaves(before, atlas, tmp_path)
 
 
 def test_what_appears_while_pages_are_written_is_not_replaced(tmp_path: Path) -> None:

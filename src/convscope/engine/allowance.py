@@ -30,6 +30,10 @@ def allowed() -> Allowance:
     return _current.get()
 
 
+PAIR = 2
+"""An image and what it is compared with go through one pass: no batch of such is smaller."""
+
+
 def images_at_once(usual: int, least: int = 1) -> int:
     """Images of a pass that usually takes ``usual``; where less memory is allowed fewer, down to ``least``."""
     return max(min(usual, allowed().images), least)

@@ -38,10 +38,10 @@ def fold_batch_norm(graph: OpGraph, keep: Collection[str]) -> OpGraph:
 
 def _foldable(graph: OpGraph, node: OpNode, keep: Collection[str]) -> OpNode | None:
     """The convolution that ``node``, a batch normalisation, can be folded into."""
-    if node.op != "batch_norm" or node.name in keep or not isinstance(node.args[0], Ref):
+    if node.op != "batch_norm" or node.name in keep:
         return None
-    conv = graph.by_name.get(node.args[0].name)
-    if conv is None or conv.op != "conv2d" or conv.name in keep or len(graph.readers[conv.name]) != 1:
+    conv = graph.only_read_here(node.args[0], keep)
+    if conv is None or conv.op != "conv2d":
         return None
     fixed = [ref for ref in (*conv.args[1:3], *node.args[1:5]) if isinstance(ref, Ref)]
     return conv if all(ref.name in graph.constants for ref in fixed) else None
@@ -96,11 +96,10 @@ def overwrite(graph: OpGraph, keep: Collection[str]) -> OpGraph:
 
 def _overwriting(graph: OpGraph, node: OpNode, keep: Collection[str]) -> OpNode:
     target = _IN_PLACE.get(node.op)
-    if target is None or not isinstance(node.args[0], Ref) or (node.op == "add" and not isinstance(node.args[1], Ref)):
+    if target is None or (node.op == "add" and not isinstance(node.args[1], Ref)):
         return node
-    source = graph.by_name.get(node.args[0].name)
-    alone = source is not None and len(graph.readers[source.name]) == 1 and source.name not in keep
-    if source is None or not alone or source.op not in FRESH or source.shape != node.shape:
+    source = graph.only_read_here(node.args[0], keep)
+    if source is None or source.op not in FRESH or source.shape != node.shape:
         return node
     return replace(node, target=target)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convscope.engine.allowance import PAIR
 from convscope.images import ImageSet
 from convscope.images.parts import read_parts
 from convscope.models import Model
@@ -19,6 +20,7 @@ from convscope.probes.diagnosis.aliasing import AT_ONCE
 from convscope.probes.evolution.checkpoint import Checkpoint
 from convscope.probes.evolution.study import Settings as Study
 from convscope.probes.invariance.transform import find_transform, find_values
+from convscope.probes.trust.measure import LAYERS
 from convscope.resources.demand import Demand
 from convscope.resources.net import Net
 from convscope.resources.pace import seconds_per_image, seconds_per_pixel
@@ -146,7 +148,7 @@ def invariance(models: Sequence[Model], images: ImageSet, ask: InvarianceAsk, de
     each = sum(1 + len(find_values(find_transform(name), ask.values, size)) for name in ask.transforms)
     count = min(ask.options.get("limit") or len(images), len(images))
     disk = len(models) * (FIGURES + 200 * each * count)
-    return passes("invariance", models, count, each, source=images, batch=40, device=device, disk=disk, least=2)
+    return passes("invariance", models, count, each, source=images, batch=40, device=device, disk=disk, least=PAIR)
 
 
 def correspond(model: Model, images: ImageSet, parts: Path, choices: Choices, device: str) -> Demand:
@@ -156,7 +158,7 @@ def correspond(model: Model, images: ImageSet, parts: Path, choices: Choices, de
     covers = len(taken) * (1 + choices.draws)
     each = covers / len(images)
     return passes(
-        "correspond", [model], len(images), each, source=images, batch=16, device=device, disk=FIGURES, least=2
+        "correspond", [model], len(images), each, source=images, batch=16, device=device, disk=FIGURES, least=PAIR
     )
 
 
@@ -189,18 +191,22 @@ def evolve(checkpoints: Sequence[Checkpoint], images: ImageSet, study: Study, la
     )
 
 
+def _tested(layers: Sequence[str] | None) -> int:
+    """How many layers are tested, at most; None: those that are chosen by default."""
+    return LAYERS if layers is None else len(layers)
+
+
 def trust(model: Model, images: ImageSet, ask: TrustAsk, device: str) -> Demand:
     """For every method and layer, some pictures of each image, with the weights as they are and re-initialised."""
     methods = 3 if ask.method == "all" else 1
-    layers = 8 if ask.layers is None else len(ask.layers)
-    each = methods * layers * (ask.steps + 2) * (1 + (ask.units + 1) * ON_WINDOWS)
+    each = methods * _tested(ask.layers) * (ask.steps + 2) * (1 + (ask.units + 1) * ON_WINDOWS)
     count = min(ask.count, len(images))
     return passes("trust", [model], count, each, source=images, batch=count, device=device, disk=FIGURES, descents=8)
 
 
 def verify(model: Model, images: ImageSet, count: int, layers: Sequence[str] | None, device: str) -> Demand:
-    """A few images, each several times over for each layer (None: eight of them)."""
-    return _verified(model, images, count, 4 + 7 * (8 if layers is None else len(layers)), device)
+    """A few images, each several times over for each layer."""
+    return _verified(model, images, count, 4 + 7 * _tested(layers), device)
 
 
 def verify_atlas(model: Model, images: ImageSet, count: int, device: str) -> Demand:

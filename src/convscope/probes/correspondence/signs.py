@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from convscope.engine.allowance import images_at_once
+from convscope.engine.allowance import PAIR, images_at_once
 from convscope.engine.forward import Forward
 from convscope.errors import NumberError, SettingError
 from convscope.finite import is_finite
@@ -28,8 +28,6 @@ Cover = tuple[int, int, int, int]
 """What is covered, in whole pixels of the view: top, left, bottom, right."""
 
 BATCH = 16
-PAIR = 2
-"""The bare view and one occluded: no batch is smaller."""
 CHUNK = 1 << 13
 """Dimensions that are multiplied at a time, as float32, which counts exactly up to 2**24."""
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from convscope.engine.allowance import images_at_once
+from convscope.engine.allowance import PAIR, images_at_once
 from convscope.engine.forward import Forward, prepare
 from convscope.errors import NumberError
 from convscope.graph.opgraph import OpGraph
@@ -18,7 +18,7 @@ from convscope.images import ImageSet
 from convscope.probes.invariance.answers import Answers, Watch, answers, reader_of
 from convscope.probes.invariance.compare import Squares, as_rows, compare, compare_moved
 from convscope.probes.invariance.follow import Sources, sources_of
-from convscope.probes.invariance.passes import PAIR, Group, Pass, Recipe, Skip, passes
+from convscope.probes.invariance.passes import Group, Pass, Recipe, Skip, passes
 from convscope.probes.invariance.watched import Watched
 
 Progress = Callable[[int, int], None]

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from convscope.engine.allowance import images_at_once
+from convscope.engine.allowance import PAIR, images_at_once
 from convscope.engine.forward import Forward, prepare
 from convscope.engine.graphs import graph_of
 from convscope.models import Model
 from convscope.probes.invariance.compare import as_rows, compare
 from convscope.probes.invariance.invariance import Options, Settings, recipe_for
-from convscope.probes.invariance.passes import PAIR, Recipe, chunks
+from convscope.probes.invariance.passes import Recipe, chunks
 from convscope.probes.invariance.transform import Numbers, find_transform, find_values
 from convscope.probes.invariance.watched import Watched, watched_layers
 from convscope.probes.outputs import check_eval, outputs_of

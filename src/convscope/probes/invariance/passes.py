@@ -24,8 +24,6 @@ from convscope.models import Preprocessing
 from convscope.probes.invariance.pictures import canvas_of, transformed
 from convscope.probes.invariance.transform import Inverse
 
-PAIR = 2
-"""An image as it is and transformed once: no batch is smaller."""
 _AHEAD = 3
 """Images that are made ready while the network runs."""
 
