@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.engine.allowance import allowed
-from convscope.engine.cost import FLOAT_BYTES, Machine, Work, multiply_adds, weight_bytes
+from convscope.engine.cost import FLOAT_BYTES, Machine, Work, is_convolution, multiply_adds, weight_bytes
 from convscope.engine.gather import Axes, Spans
 from convscope.engine.network import Network
 from convscope.engine.spans import Extent, Starts, changed_by
@@ -29,6 +29,8 @@ MOST_PLACES = 96
 """Places of one batch, at most."""
 _BANDS = (1, 3, 5, 8)
 """Numbers of classes that the border is tried to be told apart in."""
+_USUAL_BANDS = 5
+"""The number for which the stride is chosen: mostly the best one."""
 
 Numbers = NDArray[np.float64]
 Lines = tuple[Mapping[str, Extent], Mapping[str, Extent]]
@@ -82,7 +84,7 @@ def find_route(
         tried = {q: _Candidate(net, lines, _classes(lines, *q), asked, machine) for q in questions}
         return min(tried.items(), key=lambda item: item[1].total(windows))
 
-    (stride, _), _ = best((stride, _BANDS[1]) for stride in sorted(strides))
+    (stride, _), _ = best((stride, _USUAL_BANDS) for stride in sorted(strides))
     _, candidate = best((stride, bands) for bands in _BANDS)
     return candidate.route(windows)
 
@@ -169,10 +171,14 @@ class _Candidate:
         shape = net.shapes.get(node.name, ())
         values = prod(shape) + sum(prod(net.shapes[name]) for name in node.inputs if name in net.live)
         each = Work(multiply_adds(net.graph, node, shape), FLOAT_BYTES * values, 0)
-        return self._seconds(each) + self._calls(node, -(-self._places // MOST_PLACES), 1)
+        return self._seconds(each) + self._calls(node, self._places, 1)
 
-    def _calls(self, node: OpNode, batches: float, calls: int) -> float:
-        return self.machine.seconds(Work(0, 2 * weight_bytes(self.net.graph, node), calls)) * batches
+    def _calls(self, node: OpNode, places: Numbers | int, calls: int) -> float:
+        """What ``calls`` for each batch cost by themselves, where ``places`` go together; batches come in two sizes."""
+        batches = np.ceil(np.asarray(places) / MOST_PLACES)
+        shapes = float(np.minimum(batches, 2).sum()) if is_convolution(node) else 0.0
+        each = Work(0, 2 * weight_bytes(self.net.graph, node), calls)
+        return self.machine.seconds(each) * float(batches.sum()) + self.machine.seconds(Work(shapes=shapes))
 
     def _on_windows(self, node: OpNode) -> float:
         if node.name not in self.net.windowable or node.shape is None:
@@ -186,8 +192,7 @@ class _Candidate:
             values = values + self._operand_values(name, operand.reach, operand.axes, heights, widths)
         each = multiply_adds(self.net.graph, node, position) * area / self.machine.multiply_adds_per_second
         each = each + FLOAT_BYTES * values / self.machine.bytes_per_second
-        batches = float(np.ceil(self._counts / MOST_PLACES).sum())
-        return float((each * self._counts).sum()) + self._calls(node, batches, 1 + 4 * len(op.operands))
+        return float((each * self._counts).sum()) + self._calls(node, self._counts, 1 + 4 * len(op.operands))
 
     def _operand_values(
         self, name: str, reach: tuple[Field, Field], axes: Axes, heights: Numbers, widths: Numbers

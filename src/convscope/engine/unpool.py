@@ -22,6 +22,7 @@ class Taps:
     stride: Pair
     dilation: Pair
     codes: Tensor | None
+    """As floats: a product with 0 and 1 takes a fifth of the time of a choice by a mask of bool."""
     share: Tensor | None
 
     @property
@@ -45,7 +46,7 @@ def taps(node: OpNode, source: Tensor, unpool: str) -> Taps:
     kernel, stride, _, dilation = ((values[0], values[1]) for values in taps_of(node, source))
     if unpool == "none":
         return Taps(kernel, stride, dilation, None, shares(node, source))
-    codes = tap_codes(node, source, unpool).contiguous(memory_format=torch.channels_last)
+    codes = tap_codes(node, source, unpool).to(source).contiguous(memory_format=torch.channels_last)
     return Taps(kernel, stride, dilation, codes, None)
 
 
@@ -55,15 +56,17 @@ def unpool(found: Taps, tape: WindowTape, signal: Tensor) -> dict[str, Tensor]:
     if found.share is not None:
         signal = signal * at_windows(found.share.to(signal), (2, 3), tape.spans)
     codes = None if found.codes is None else at_windows(found.codes, (2, 3), tape.spans)
+    here = None if codes is None else torch.empty_like(codes)
     down = _room(found, tape, signal)
-    zero = signal.new_zeros(())
     for tap in range(found.kernel[0] * found.kernel[1]):
         rows, columns = found.positions(tap, tape.size)
         target = down[:, :, rows, columns]
-        if found.tiles and codes is not None:
-            torch.where(codes == tap, signal, zero, out=target)
+        if codes is None:
+            target.add_(signal)
+        elif found.tiles:
+            torch.mul(signal, torch.eq(codes, tap, out=here), out=target)
         else:
-            target.add_(signal if codes is None else torch.where(codes == tap, signal, zero))
+            target.addcmul_(signal, torch.eq(codes, tap, out=here))
     return {name: down}
 
 

@@ -137,14 +137,13 @@ def _batch_norm(tape: WindowTape, signal: Tensor) -> dict[str, Tensor] | None:
 
 def _relu(tape: WindowTape, signal: Tensor) -> dict[str, Tensor]:
     (name,) = tape.live
-    return {name: signal * (tape.window(name) > 0)}
+    return {name: torch.ops.aten.threshold_backward(signal, tape.window(name), 0)}
 
 
 def _hardtanh(tape: WindowTape, signal: Tensor) -> dict[str, Tensor]:
     (name,) = tape.live
-    value = tape.window(name)
     low, high = (tape.node.argument(key, usual) for key, usual in (("min_val", -1), ("max_val", 1)))
-    return {name: signal * ((value > low) & (value < high))}
+    return {name: torch.ops.aten.hardtanh_backward(signal, tape.window(name), low, high)}
 
 
 def _add(tape: WindowTape, signal: Tensor) -> dict[str, Tensor] | None:

@@ -103,7 +103,7 @@ def tap_codes(node: OpNode, source: Tensor, unpool: str) -> Tensor:
     columns = torch.arange(places.shape[-1], device=places.device) * strides[1] - padding[1]
     width = source.shape[-1]
     down, along = (places // width - rows) // dilation[0], (places % width - columns) // dilation[1]
-    codes = (down * across + along).to(torch.uint8 if high * across < 256 else torch.int32)
+    codes = down * across + along
     return codes if unpool == "sum" else codes.masked_fill(~_come_last(places, source), high * across)
 
 
