@@ -38,11 +38,11 @@ def route_of(graph: OpGraph, occluders: Occluders, machine: Machine) -> Route:
     return find_route(net, occluders.rows, occluders.columns, (PATCH, PATCH), machine, windows=True)
 
 
-class Shapes(TorchDispatchMode):
+class Shapes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Remembers the shapes that each convolution is called with, by its weights' shape."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.met = defaultdict[torch.Size, set[torch.Size]](set)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Linear layers behind a transposition: the same numbers, made before it."""
+"""Rewritten graphs: the same numbers, in another order or layout."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from convscope.graph.export import export_graph
-from convscope.graph.fold import linear_first
+from convscope.graph.fold import channels_last, fold_batch_norm, linear_first
 from tests.nets import run
 
 
@@ -40,3 +40,19 @@ def test_a_linear_layer_is_computed_in_memory_order(axes: tuple[int, int]) -> No
             assert node.name.endswith(".ahead") == moved
             assert node.shape == ((1, 12, 4) if moved else (1, 5, 4))
     assert {node.name for node in graph.nodes} <= {node.name for node in found.nodes}
+
+
+def test_constants_with_four_axes_have_their_channels_side_by_side() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(128, 4))
+    graph = export_graph(module.double().eval(), (3, 6, 6))
+    found = channels_last(graph)
+    images = torch.randn(2, 3, 6, 6, dtype=torch.float64)
+    torch.testing.assert_close(run(found, images)[graph.output], module(images), rtol=0, atol=1e-12)
+    for each in (found, fold_batch_norm(found, frozenset())):
+        weights = [value for value in each.constants.values() if value.dim() == 4]
+        assert weights
+        assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in weights)
+    assert {name: value.shape for name, value in found.constants.items()} == {
+        name: value.shape for name, value in graph.constants.items()
+    }

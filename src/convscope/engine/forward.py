@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convscope.graph.fold import fold_batch_norm, laid_out, linear_first
+from convscope.graph.fold import fold_batch_norm, linear_first
 from convscope.graph.fuse import make_lean
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode, evaluate
 
@@ -47,7 +47,7 @@ def prepare(graph: OpGraph, shown: Sequence[str], device: torch.device | str = "
     cut = OpGraph(graph.ancestors(*shown), graph.constants, graph.output, graph.input_shape)
     lean = make_lean(linear_first(fold_batch_norm(cut, keep)), keep, torch.device(device))
     used = {name for node in lean.nodes for name in node.inputs}
-    constants = {name: laid_out(value.to(device)) for name, value in lean.constants.items() if name in used}
+    constants = {name: value.to(device) for name, value in lean.constants.items() if name in used}
     return Forward(lean.nodes, constants, keep, _last_readers(lean.nodes, constants), torch.device(device))
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from convscope.errors import ExportError
 from convscope.graph.export import export_graph
+from convscope.graph.fold import channels_last
 from convscope.graph.opgraph import OpGraph
 from convscope.models import Model
 
@@ -35,7 +36,7 @@ def graph_of(model: Model, device: str = "cpu") -> OpGraph:
     if (device, shape) not in made:
         # Exported where the module is: the user's own device placement is not ours to change.
         exported = made.get(("", shape)) or _export(model.module, shape)
-        made["", shape], made[device, shape] = exported, exported.to(device)
+        made["", shape], made[device, shape] = exported, channels_last(exported.to(device))
     return made[device, shape]
 
 

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from convscope.graph.fold import fold_batch_norm, laid_out, linear_first, nest_concatenations
+from convscope.graph.fold import fold_batch_norm, linear_first, nest_concatenations
 from convscope.graph.fuse import make_lean
 from convscope.graph.opgraph import INPUT, OpGraph, OpNode, evaluate
 from convscope.rules.local import Local, local_ops
@@ -96,6 +96,6 @@ def _network(graph: OpGraph, shown: frozenset[str]) -> Network:
     cut = OpGraph(graph.ancestors(*shown), graph.constants, graph.output, graph.input_shape)
     folded = nest_concatenations(linear_first(fold_batch_norm(cut, shown)))
     used = {name for node in folded.nodes for name in node.inputs}
-    constants = {name: laid_out(value) for name, value in folded.constants.items() if name in used}
+    constants = {name: value for name, value in folded.constants.items() if name in used}
     plain = OpGraph(folded.nodes, constants, folded.output, folded.input_shape)
     return Network(plain, make_lean(plain, shown, plain.device or _CPU), shown)

@@ -122,8 +122,9 @@ def _convolution(tape: WindowTape, signal: Tensor) -> dict[str, Tensor] | None:
     groups = tape.node.argument("groups", 1)
     trims = tape.trim(0), tape.trim(1)
     if tape.size == (1, 1) and groups == 1 and dilation == [1, 1] and trims == (None, None):
-        down = signal.flatten(1) @ weight.flatten(1)
-        return {name: down.view(-1, *weight.shape[1:]).contiguous(memory_format=torch.channels_last)}
+        kernels = weight.movedim(1, 3)  # the order in which a window's numbers lie in memory
+        down = signal.flatten(1) @ kernels.flatten(1)
+        return {name: down.view(-1, *kernels.shape[1:]).movedim(3, 1)}
     padding, behind = zip(*(trim or (0, 0) for trim in trims), strict=True)
     signal = signal.contiguous(memory_format=torch.channels_last)
     return {name: F.conv_transpose2d(signal, weight, None, stride, padding, behind, groups, dilation)}
