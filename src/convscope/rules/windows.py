@@ -69,6 +69,21 @@ def reach(graph: OpGraph, node: OpNode, axes: tuple[int, int], shape: tuple[int,
     return WHOLE if rule is None else rule(Place(graph, node, Sight(single, axes), single, shape))
 
 
+def first_unknown(graph: OpGraph) -> OpNode | None:
+    """The first op that a map with positions reaches and that no table here names: nothing is known to stay local."""
+    seen = sights(graph)
+    for node in graph.nodes:
+        reached = any(seen[name].fields is not None for name in node.inputs if name in seen)
+        if reached and node.shape is not None and not is_known(node):
+            return node
+    return None
+
+
+def is_known(node: OpNode) -> bool:
+    """Whether a table here names the op."""
+    return node.op in _KNOWN
+
+
 def _sight(graph: OpGraph, node: OpNode, operands: Operands) -> Sight:
     if node.op == "stack":
         return _stacked(node, operands)
@@ -335,3 +350,6 @@ _JOINING = frozenset(["cat", "slice_scatter"])
 _MERGING = frozenset(
     "add sub mul div cat addcmul maximum minimum where masked_fill lerp slice_scatter gt ge lt le eq ne".split()
 )
+_MIXING = frozenset("matmul mm bmm addmm baddbmm scaled_dot_product_attention".split())
+"""Ops of which every position of the result sees the whole of its operands: attention, and products in general."""
+_KNOWN = _RULES.keys() | _MERGING | _MIXING | {"stack"}

@@ -16,6 +16,7 @@ from convscope.errors import AddressError, ImageError, ModelError, NumberError, 
 from convscope.models import Model, load_model
 from convscope.probes.fills import fill_picture
 from convscope.probes.occlusion.occlude import occlude
+from convscope.probes.occlusion.plan import plan_occlusion
 from convscope.probes.targets import TargetSpec
 from tests.probes.make import CLASSES, FEEDING, LAYER, SIZE, answer, classifier, model, picture
 
@@ -163,6 +164,21 @@ def test_an_op_without_a_rule_costs_the_projection_only() -> None:
     assert found.layers[0].projection is None
     assert any("no projection of sinc" in note for note in found.notes)
     assert np.ptp(found.layers[0].sums) > 0
+
+
+def test_an_op_without_a_window_rule_is_run_on_whole_maps_and_the_result_says_so() -> None:
+    torch.manual_seed(0)
+    net = _Odd().eval()
+    odd = load_model(net, preprocessing=FEEDING)
+    found = occlude(odd, PICTURE, 5, 6, target=1, layers=["convolution"])
+    assert any("'sinc' at 'sinc'" in note and "whole maps" in note for note in found.notes)
+    assert not any("whole maps" in note for note in occlude(model(), PICTURE, 5, 6).notes)
+    for row, column, view in covered(found.rows, found.columns, found.grid.mask, "grey"):
+        with torch.no_grad():
+            chances = net(FEEDING.normalise(torch.from_numpy(view)[None])).softmax(1)[0]
+        assert found.target_grid[row, column] == pytest.approx(float(chances[1]), abs=1e-6)
+    (planned,) = (op for op in plan_occlusion(odd, 5, 6, layers=["convolution"]).ops if op.op == "sinc")
+    assert (planned.on_windows, planned.reason) == (False, "has no rule for windows")
 
 
 def broken(weight: float) -> Model:

@@ -37,6 +37,7 @@ from convscope.probes.occlusion.refine import Approximate, refine
 from convscope.probes.outputs import check_eval, outputs_of
 from convscope.probes.targets import PREDICTED, Target, TargetSpec, find_target
 from convscope.rules.coverage import coverage
+from convscope.rules.windows import first_unknown
 
 Picture = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
@@ -294,6 +295,11 @@ def chosen_layers(graph: OpGraph, addresses: Sequence[str] | None) -> tuple[Laye
 
 def _remarks(seen: Watched, grid: Grid, error: ErrorEstimate | None) -> list[str]:
     notes = []
+    unknown = first_unknown(seen.graph)
+    if unknown is not None:
+        notes.append(
+            f"{unknown.where()} has no rule for windows: from there on, whole maps were computed, which is slower"
+        )
     if seen.reading.outputs.are_probabilities:
         notes.append("the output already is a row of probabilities and was taken as it is, without softmax")
     if np.isnan(grid.spread(np.zeros(grid.shape))).any():

@@ -20,6 +20,7 @@ from convscope.models import Model
 from convscope.probes.occlusion.experiment import TARGET, sums_of
 from convscope.probes.occlusion.grid import Patch, make_grid
 from convscope.probes.occlusion.occlude import chosen_layers
+from convscope.rules.windows import is_known
 
 Progress = Callable[[int, int], None]
 """(places done, places in all)."""
@@ -167,6 +168,6 @@ def _needs_whole_maps(net: Network, node: OpNode) -> str:
     sight = net.sights.get(node.name)
     if sight is None:
         return "does not depend on the image"
-    if sight.fields is None:
-        return "mixes positions"
-    return "an operand is a whole map" if node.name in net.ops else "has no rule for windows"
+    if node.name in net.ops:
+        return "an operand is a whole map"
+    return "mixes positions" if sight.fields is None and is_known(node) else "has no rule for windows"
