@@ -132,6 +132,16 @@ def test_a_folder_has_a_sub_folder_for_each_image_and_lists_the_bad_one(run: Run
     assert set(again) == {"several", "0001-b_"}  # the damaged one is made again, the finished one is not
 
 
+def test_what_is_noted_of_every_image_is_printed_once(run: Run, place: Path) -> None:
+    code, out, _ = run(MODEL, "few", "-o", "noted", "--patch", "4", "--stride", "8", "--no-scores")
+    assert code == 0
+    printed = [line.removeprefix("note: ") for line in out.splitlines() if line.startswith("note: ")]
+    each = [facts(folder)["notes"] for folder in sorted((place / "noted").iterdir()) if folder.is_dir()]
+    assert len(each) == 2
+    assert printed == [note for note in each[0] if note in each[1]]
+    assert sum("no occluder covers some pixels" in note for note in printed) == 1
+
+
 def test_another_run_is_not_written_over_unless_asked(run: Run, place: Path) -> None:
     words = [MODEL, "one.png", "-o", "kept", "--patch", "12", "--no-scores"]
     assert run(*words)[0] == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -163,14 +164,21 @@ def _say(summary: OcclusionSummary, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"folders": folders, "skipped": [list(pair) for pair in summary.skipped]}))
         return
-    for folder in summary.folders:
-        out.print(_line(folder), soft_wrap=True)
+    found = {folder: json.loads((folder / "occlusion.json").read_text(encoding="utf-8")) for folder in summary.folders}
+    for folder, facts in found.items():
+        out.print(_line(folder, facts), soft_wrap=True)
+    for note in _shared([facts["notes"] for facts in found.values()]):
+        out.print(f"note: {note}", soft_wrap=True)
     for name, reason in summary.skipped:
         out.print(f"skipped {name}: {reason}", soft_wrap=True)
 
 
-def _line(folder: Path) -> str:
-    facts = json.loads((folder / "occlusion.json").read_text(encoding="utf-8"))
+def _shared(notes: Sequence[Sequence[str]]) -> list[str]:
+    """What is noted of every image; the rest is in the folder of its image."""
+    return [note for note in notes[0] if all(note in others for others in notes)] if notes else []
+
+
+def _line(folder: Path, facts: Mapping[str, Any]) -> str:
     box = facts["drop"]["peak_box"]
     watched = facts["target"]
     predicted = "" if facts["predicted"] is None else f"predicted {facts['predicted']['name']}; "
