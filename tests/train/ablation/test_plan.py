@@ -95,5 +95,12 @@ def test_a_sweep_is_every_combination() -> None:
     ]
 
 
+@pytest.mark.parametrize("count", [10, 10_000])
+def test_a_sweep_without_end_is_refused(count: int) -> None:
+    two = Factor((Variant("a"), Variant("b")))
+    with pytest.raises(SettingError, match=f"its {count} factors make more than 1,000 combinations"):
+        Plan("p", "?", "zfnet-small", "a", (), (two,) * count)
+
+
 def test_without_a_sweep_there_are_the_variants() -> None:
     assert [variant.name for variant in plan_of(["a", "b"]).every] == ["a", "b"]

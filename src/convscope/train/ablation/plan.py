@@ -6,8 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
+from math import prod
 
 from convscope.errors import SettingError
+
+MOST_COMBINATIONS = 1000
+"""Of the levels of a plan's factors: each is a network to train, for each seed."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,11 @@ class Plan:
     """What the plan can and cannot show, for the report."""
 
     def __post_init__(self) -> None:
+        if prod(len(factor.levels) for factor in self.factors) > MOST_COMBINATIONS:
+            raise SettingError(
+                f"plan {self.name}: the levels of its {len(self.factors)} factors make more than {MOST_COMBINATIONS:,} "
+                "combinations, each a network to train; leave factors or levels out"
+            )
         names = [variant.name for variant in self.every]
         twice = [name for name, count in Counter(names).items() if count > 1]
         strange = sorted({self.base, *(v.against for v in self.every if v.against is not None)} - {*names})
