@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -84,6 +85,14 @@ def test_foreign_folder_and_file_are_left_alone(tmp_path: Path) -> None:
     with pytest.raises(AtlasError, match="is a file"), open_for_writing(tmp_path / "photo.jpg", HERE):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+def test_a_folder_whose_name_is_not_utf8_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    for refused in (lambda: open_for_writing(folder, HERE).__enter__(), lambda: Atlas.open(folder)):
+        with pytest.raises(AtlasError, match=r"caf\\udce9' holds bytes that are not UTF-8"):
+            refused()
+    assert not folder.exists()
 
 
 def test_leftovers_of_a_killed_writer_are_removed(tmp_path: Path) -> None:

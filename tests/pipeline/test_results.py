@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from convscope.atlas.schema import column
 from convscope.errors import SettingError
 from convscope.pipeline.results import ResultFolder
 
 FILES = ("a.csv", "b.png")
+
+
+@dataclass(frozen=True)
+class Row:
+    unit: int = column("a number", "int32")
 
 
 def made(path: Path, facts: str = "one.json", **asked: int) -> ResultFolder:
@@ -41,6 +51,17 @@ def test_of_a_result_that_is_replaced_no_file_stays(tmp_path: Path) -> None:
     again.write("b.png", b"new")
     again.finish({}, {})
     assert {path.name for path in tmp_path.iterdir()} == {"a person's own.txt", "b.png", "one.json"}
+
+
+def test_tables_go_into_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    folder = made(tmp_path / os.fsdecode(b"caf\xe9"))
+    for name in ("rows.parquet", "rows.csv"):
+        folder.write_rows(name, Row, [Row(3), Row(5)])
+    assert pq.read_table(io.BytesIO((folder.path / "rows.parquet").read_bytes())).to_pylist() == [
+        {"unit": 3},
+        {"unit": 5},
+    ]
+    assert (folder.path / "rows.csv").read_text().split() == ['"unit"', "3", "5"]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

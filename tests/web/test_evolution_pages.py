@@ -256,6 +256,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "an impossible unit": (edited(lambda facts: facts["layers"][0].update(shown=[99])), "layer conv1 shows units"),
     "a median too few": (edited(lambda facts: facts["layers"][0]["jumps"].pop()), "has not 5 jumps and medians"),
     "another layer": (edited(lambda facts: facts["layers"][0].update(layer="x")), r"evolution.parquet has not one row"),
+    "half a surrogate pair": (edited(lambda facts: facts["layers"][0].update(layer="\ud800")), "has not one row"),
     "more units": (edited(lambda facts: facts["layers"][2].update(units=6)), r"parquet has 95 rows, expected 100"),
     "no Parquet": (replaced("evolution.parquet", b"PAR1"), "evolution.parquet is not as this program writes it"),
     "no CSV": (replaced("curves.csv", b"a,b\n1,2\n"), "curves.csv is not as this program writes it"),

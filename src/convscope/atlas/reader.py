@@ -32,7 +32,7 @@ from convscope.atlas.schema import (
     UnitRow,
 )
 from convscope.atlas.spectra import LayerSpectrum, spectrum_of_rows
-from convscope.atlas.store import damage_named, merge_rows, open_tables, read_rows, rows_of
+from convscope.atlas.store import check_name, damage_named, merge_rows, open_tables, read_rows, rows_of
 from convscope.atlas.tables import row_type_of
 from convscope.atlas.tiles import crop
 from convscope.display import Picture, blank, fit
@@ -64,6 +64,7 @@ class Atlas:
         Raises AtlasError if there is none, AtlasFormatError if it is unfinished, damaged or too new.
         """
         folder = Path(path)
+        check_name(folder)
         if (folder / MANIFEST).exists():
             manifest = read_manifest(folder)
             return Atlas(folder, manifest, open_tables(folder, manifest.format_version))

@@ -13,6 +13,7 @@ from typing import TextIO
 from convscope.atlas.digests import DIGESTS, begin_digests, has_digests
 from convscope.atlas.manifest import JOURNAL, MANIFEST, Provenance, read_manifest, read_versioned
 from convscope.atlas.schema import TABLES
+from convscope.atlas.store import check_name
 from convscope.atlas.strictjson import decode, dumps
 from convscope.atlas.tables import PARTITIONED
 from convscope.atlas.writer import TEMPORARY, write_text
@@ -102,6 +103,7 @@ def _has(folder: Path, *names: str) -> bool:
 
 
 def _check_is_ours(folder: Path) -> None:
+    check_name(folder)
     if folder.exists() and not folder.is_dir():
         raise AtlasError(f"{folder} is a file, but an atlas is a folder. Choose another place with -o DIR.")
     if folder.exists() and any(folder.iterdir()) and not _has(folder, MANIFEST, JOURNAL, LOCK):

@@ -18,13 +18,24 @@ from pyarrow.fs import LocalFileSystem
 from convscope.atlas.schema import FORMAT_VERSION, TABLES
 from convscope.atlas.tables import OPTIONAL, PARTITIONED, schema_of
 from convscope.atlas.versions import assumed
-from convscope.errors import AtlasFormatError
+from convscope.errors import AtlasError, AtlasFormatError
 from convscope.regular import require_regular
 
 Row = TypeVar("Row")
 
 ONE_GROUP = 1024
 """Rows per batch while streaming: more than a row group of projections has, so a group stays whole."""
+
+
+def check_name(folder: Path) -> None:
+    """Raise AtlasError for a folder in which Arrow can name no file, because its name is not UTF-8."""
+    try:
+        str(folder).encode("utf-8")
+    except UnicodeEncodeError:
+        raise AtlasError(
+            f"the name {str(folder)!r} holds bytes that are not UTF-8, and the tables of an atlas can neither be "
+            "written nor read there. Rename the folder, or choose another one."
+        ) from None
 
 
 def open_tables(folder: Path, version: int = FORMAT_VERSION) -> Mapping[str, ds.Dataset]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv
@@ -80,10 +80,11 @@ class ResultFolder:
         """As ``write_rows``, from whole columns: each part maps every column to an array, a list or one value."""
         schema = schema_of(kind)
         tables = [_table(schema, part) for part in parts]
-        with replacing(self.path / name) as temporary:
+        # Opened here, for Arrow takes no name that is not UTF-8.
+        with replacing(self.path / name) as temporary, temporary.open("wb") as file:
             whole = pa.concat_tables([schema.empty_table(), *tables])
             # as one chunk: with pyarrow 18 an empty first one has the head of a CSV file written twice
-            _TABLE_WRITERS[Path(name).suffix](whole.combine_chunks(), temporary)
+            _TABLE_WRITERS[Path(name).suffix](whole.combine_chunks(), file)
 
     def finish(self, found: Facts, seconds: Mapping[str, float]) -> None:
         """Write the facts, which says that the folder is whole."""
@@ -123,7 +124,7 @@ def _table(schema: pa.Schema, part: Mapping[str, Any]) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-_TABLE_WRITERS: Mapping[str, Callable[[pa.Table, Path], object]] = {
+_TABLE_WRITERS: Mapping[str, Callable[[pa.Table, BinaryIO], object]] = {
     ".parquet": pq.write_table,
     ".csv": pyarrow.csv.write_csv,
 }

@@ -101,7 +101,8 @@ def _course(rows: pa.Table, units: int, bands: pa.Table, facts: EvolutionFacts, 
 
 
 def _of_layer(table: pa.Table, layer: str) -> pa.Table:
-    return table.filter(pa.compute.equal(table.column("layer"), layer))
+    # By NumPy: a name from JSON may hold half of a pair of surrogates, of which Arrow can make no text.
+    return table.filter(pa.array(table.column("layer").to_numpy() == layer, pa.bool_()))
 
 
 def _other(place: Path, what: str) -> AtlasFormatError:
