@@ -93,7 +93,7 @@ def ablate(
     from convscope.extras import optional
 
     optional("lightning", "train", "training")
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.pipeline.ablation import Place
     from convscope.pipeline.ablation import ablate as run
     from convscope.resources import training_jobs
@@ -115,7 +115,7 @@ def ablate(
     demand = training_jobs.ablate(ask, crew, runs or output / "runs")
     room = runs or output  # nearly all that is written are runs
     where = executor_of(ray, ray_workers, ray_cores)
-    shown = progress(quiet=as_json or not err.is_terminal)
+    shown = progress(as_json)
     with planned(demand, max_memory, as_json, room), shown as report, where as executor:
         found = run(ask, Place(output, runs), crew, overwrite=overwrite, report=report, executor=executor)
     _say(found, output, as_json)

@@ -93,7 +93,7 @@ def atlas(
 
     Stop it whenever you like: the same command goes on where it stopped.
     """
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.pipeline.build import Ask, build_atlas
     from convscope.resources import jobs
@@ -107,7 +107,7 @@ def atlas(
     demand = jobs.atlas(loaded, source, ask, batch=batch_size, workers=threads, device=device, pages=pages)
     ways = "take less with --units, --top" + (" or without --raw" if raw else "")
     where = executor_of(ray, ray_workers, ray_cores)
-    shown = progress(quiet=as_json or not err.is_terminal)
+    shown = progress(as_json)
     with planned(demand, max_memory, as_json, output, ways), shown as report, where as executor:
         summary = build_atlas(
             loaded,

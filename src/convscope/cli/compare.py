@@ -51,7 +51,7 @@ def compare(
     from convscope.atlas.comparison.chance import Chance
     from convscope.atlas.comparison.result import CompareAsk
     from convscope.atlas.reader import Atlas
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.resources import file_jobs
     from convscope.web.comparison.export import export_comparison
 
@@ -60,7 +60,7 @@ def compare(
     atlases = Atlas.open(first), Atlas.open(second)
     with (
         planned(file_jobs.compare(atlases), max_memory, as_json, output),
-        progress(quiet=as_json or not err.is_terminal) as report,
+        progress(as_json) as report,
     ):
         index = export_comparison(atlases, output, ask, diagnoses, overwrite=overwrite, report=report)
     _say(index, as_json)

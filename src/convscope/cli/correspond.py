@@ -81,7 +81,7 @@ def correspond(
     Writes figure.png, table.png, table.csv, pairs.parquet, random.parquet and correspondence.json, and prints table 1.
     A finished result is not made again.
     """
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
     from convscope.pipeline.correspondence import FACTS, CorrespondenceAsk, correspond_images
@@ -95,7 +95,7 @@ def correspond(
     source = ImageSet.open(images)
     loaded = load(model, weights, device)
     demand = jobs.correspond(loaded, source, parts, choices, device)
-    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
+    with planned(demand, max_memory, as_json, output), progress(as_json) as report:
         folder = correspond_images(
             loaded, source, parts, output, ask, device=device, overwrite=overwrite, report=report
         )

@@ -51,7 +51,7 @@ def diagnose(
 
     Writes diagnosis.json, findings.csv, filters.parquet, units.parquet, strided.parquet, first_layer.npz and figures.
     """
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
     from convscope.pipeline.diagnosis import DiagnosisAsk, diagnose_models
@@ -64,7 +64,7 @@ def diagnose(
     models = [load(model, weights, device), *([] if against is None else [load(against, None, device)])]
     ask = DiagnosisAsk(limit, shifts, channels)
     demand = jobs.diagnose(models, source, ask, device)
-    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
+    with planned(demand, max_memory, as_json, output), progress(as_json) as report:
         folder = diagnose_models(models, source, output, ask, device=device, overwrite=overwrite, report=report)
     _say(folder, as_json)
 

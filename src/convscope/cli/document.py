@@ -20,7 +20,8 @@ INTRODUCTION = """\
 A model is named as in [load a model](how-to/models.md), images as in [image sets](how-to/image-sets.md), a unit as
 `LAYER:CHANNEL` or `LAYER:CHANNEL@ROW,COLUMN` with a layer address that `convscope layers` lists.
 
-Results go to standard output, progress and messages to standard error. Progress is drawn in a terminal only.
+Results go to standard output, progress and messages to standard error. Progress is drawn in a terminal. Elsewhere,
+as in the log of a batch job, it is a line every 30 seconds, with `--json` an object with the key `progress`.
 
 | exit code | meaning |
 |---|---|

@@ -80,7 +80,7 @@ def evolve(
 
     Stop it whenever you like: the same command goes on behind the last checkpoint that was finished.
     """
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
     from convscope.pipeline.evolution import EvolutionAsk, evolve_to
@@ -106,7 +106,7 @@ def evolve(
     opened = ImageSet.open(images)
     opened = opened if limit is None else opened.head(limit)
     demand = jobs.evolve(checkpoints, opened, settings, chosen)
-    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
+    with planned(demand, max_memory, as_json, output), progress(as_json) as report:
         folder = evolve_to(
             checkpoints, opened, output, EvolutionAsk(chosen, settings), overwrite=overwrite, report=report
         )

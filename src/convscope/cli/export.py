@@ -27,7 +27,8 @@ def export(
 
     An earlier export is replaced, once the new one is whole.
     """
-    from convscope.cli.screen import err, out, progress
+    from convscope.cli.progress import progress
+    from convscope.cli.screen import out
     from convscope.errors import SettingError
     from convscope.resources import file_jobs
     from convscope.web.atlas.place import AtlasPlace
@@ -48,7 +49,7 @@ def export(
     atlases = [place.atlas for place in places.values() if isinstance(place, AtlasPlace)]
     with (
         planned(file_jobs.export(atlases), max_memory, as_json, site),
-        progress(quiet=as_json or not err.is_terminal) as report,
+        progress(as_json) as report,
     ):
         index = export_place(shown, site, lambda done, total: report("pages", done, total))
     if as_json:

@@ -88,7 +88,7 @@ def invariance(
 
     Writes figure.png, layers.png, curves.parquet, labels.parquet, units.parquet, scores.csv and invariance.json.
     """
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
     from convscope.pipeline.invariance import InvarianceAsk, measure_invariance
@@ -111,7 +111,7 @@ def invariance(
     source = ImageSet.open(images)
     models = [load(model, weights, device), *(load(spec, None, device) for spec in also or ())]
     demand = jobs.invariance(models, source, ask, device)
-    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
+    with planned(demand, max_memory, as_json, output), progress(as_json) as report:
         folder = measure_invariance(models, source, output, ask, overwrite=overwrite, report=report)
     _say(folder, as_json)
 

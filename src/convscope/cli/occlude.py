@@ -101,7 +101,7 @@ def occlude(
     Writes figure.png, overlay.png, grids.npz and occlusion.json. Images that are finished are not repeated.
     """
     from convscope.atlas.reader import Atlas
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
     from convscope.pipeline.image_occlusion import OcclusionAsk
@@ -129,7 +129,7 @@ def occlude(
     seconds = foreseen.predicted * (budget if approximate else 1)
     demand = jobs.occlude(loaded, source, foreseen.places, seconds, device)
     where = executor_of(ray, ray_workers, ray_cores)
-    shown = progress(quiet=as_json or not err.is_terminal)
+    shown = progress(as_json)
     with planned(demand, max_memory, as_json, output), shown as report, where as executor:
         summary = occlude_images(
             loaded,

@@ -44,7 +44,7 @@ def overlap(
     Writes pairs.parquet, figure.png, quality.png, overlap.json, and exclude_first.jsonl and exclude_second.jsonl, of
     which either goes to `convscope train --exclude`. A stopped run goes on.
     """
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.images import ImageSet
     from convscope.pipeline.overlap import OverlapAsk, overlap_sets
     from convscope.resources import file_jobs
@@ -55,7 +55,7 @@ def overlap(
     sets = [ImageSet.open(images) for images in (first, second) if images is not None]
     with (
         planned(file_jobs.overlap(sets), max_memory, as_json, output),
-        progress(quiet=as_json or not err.is_terminal) as report,
+        progress(as_json) as report,
     ):
         folder = overlap_sets(
             sets[0],

@@ -27,14 +27,14 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """List for each op whether `occlude` runs it on windows or on whole maps, why, and the predicted time."""
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.probes.occlusion.plan import plan_occlusion
 
     keep_freed_memory()
     sides, asked = sides_of(patch), split(layers)
     loaded = load(model, weights, device)
-    with progress(quiet=as_json or not measure or not err.is_terminal) as report:
+    with progress(as_json, quiet=not measure) as report:
         found = plan_occlusion(
             loaded,
             sides,

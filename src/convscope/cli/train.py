@@ -66,7 +66,7 @@ def train(
     Writes snapshots/*.safetensors, epochs.csv, steps.csv, tensorboard/ and result.json. The snapshots are models:
     convscope atlas snapshot:DIR IMAGES.
     """
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.extras import optional
 
@@ -81,11 +81,10 @@ def train(
     check_apart(data, output)
     wanted = load_recipe(recipe, changes_of(changes or []))
     splits = open_splits(data, validation, seed, listed(exclude))
-    quiet = as_json or not err.is_terminal or not is_first_process()
     with ExitStack() as around:
         if is_first_process():
             around.enter_context(planned(training_jobs.train(wanted, splits), max_memory, as_json, output))
-        report = around.enter_context(progress(quiet))
+        report = around.enter_context(progress(as_json, quiet=not is_first_process()))
         found = run(wanted, splits, output, seed=seed, machine=Machine(accelerator, devices, workers), report=report)
     if is_first_process():
         _say(found, splits, as_json)
@@ -124,7 +123,8 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Top-1 and top-5 error on labelled images; of several models, by the mean of their probabilities."""
-    from convscope.cli.screen import err, out, progress
+    from convscope.cli.progress import progress
+    from convscope.cli.screen import out
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
     from convscope.images.exclusion import without
@@ -136,7 +136,7 @@ def evaluate(
     source = without(ImageSet.open(images), excluded) if excluded else ImageSet.open(images)
     loaded = [load(spec, None, device) for spec in models]
     demand = jobs.evaluate(loaded, source, 10 if ten_crops else 1, device)
-    with planned(demand, max_memory, as_json), progress(quiet=as_json or not err.is_terminal) as report:
+    with planned(demand, max_memory, as_json), progress(as_json) as report:
         found = measure(
             loaded,
             source,

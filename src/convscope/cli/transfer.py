@@ -104,7 +104,8 @@ def transfer(
     from convscope.extras import optional
 
     optional("sklearn", "transfer", "transfer")
-    from convscope.cli.screen import err, print_table, progress
+    from convscope.cli.progress import progress
+    from convscope.cli.screen import print_table
     from convscope.engine.memory import keep_freed_memory
     from convscope.errors import SettingError
     from convscope.pipeline.transfer import FACTS, Place, from_scratch, transfer_to
@@ -146,7 +147,7 @@ def transfer(
         labelled = labelled.without(excluded)
     loaded = load(model, weights, device)
     demand = jobs.transfer(loaded, labelled, ask, device)
-    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
+    with planned(demand, max_memory, as_json, output), progress(as_json) as report:
         found = transfer_to(
             loaded,
             labelled,

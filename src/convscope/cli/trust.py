@@ -50,7 +50,7 @@ def trust(
     Without --layers, eight layers from input to output. Writes figure.png, trust.parquet, trust.csv, cascade.parquet
     and trust.json.
     """
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.engine.memory import keep_freed_memory
     from convscope.images import ImageSet
     from convscope.pipeline.trust import TrustAsk, write_trust
@@ -62,7 +62,7 @@ def trust(
     source = ImageSet.open(images)
     loaded = load(model, weights, device)
     demand = jobs.trust(loaded, source, ask, device)
-    with planned(demand, max_memory, as_json, output), progress(quiet=as_json or not err.is_terminal) as report:
+    with planned(demand, max_memory, as_json, output), progress(as_json) as report:
         facts = write_trust(loaded, source, output, ask, device=device, overwrite=overwrite, report=report)
     _say(facts, as_json)
 

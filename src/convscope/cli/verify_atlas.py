@@ -57,10 +57,10 @@ class _Found:
 
 def verify_atlas(asked: AtlasCheck, as_json: bool) -> bool:
     """Check the atlas, repair it if that was asked for, and print what was found; whether all is well."""
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
 
     source = _opened(asked) if asked.source else None
-    with _planned(asked, source, as_json), progress(quiet=as_json or not err.is_terminal) as report:
+    with _planned(asked, source, as_json), progress(as_json) as report:
         found = _checked(asked, source, report)
     if as_json:
         typer.echo(json.dumps(_facts(found)))

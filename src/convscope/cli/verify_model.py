@@ -31,7 +31,7 @@ class ModelCheck:
 
 def verify_model(asked: ModelCheck, as_json: bool) -> bool:
     """Make the comparisons and print them; whether all passed."""
-    from convscope.cli.screen import err, progress
+    from convscope.cli.progress import progress
     from convscope.probes.verification.verify import verify_model
     from convscope.resources import jobs
 
@@ -39,7 +39,7 @@ def verify_model(asked: ModelCheck, as_json: bool) -> bool:
     loaded = load(asked.model, asked.weights, asked.device)
     chosen = split(asked.layers)
     demand = jobs.verify(loaded, source, asked.count, chosen, asked.device)
-    with planned(demand, asked.max_memory, as_json), progress(quiet=as_json or not err.is_terminal) as report:
+    with planned(demand, asked.max_memory, as_json), progress(as_json) as report:
         found = verify_model(
             loaded,
             source,
