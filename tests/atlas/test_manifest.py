@@ -53,9 +53,9 @@ def test_differences_are_named() -> None:
     assert one.differences(other) == (
         "weights",
         "data set",
-        "settings.layers",
-        "settings.top",
-        "convscope version",
+        'settings.layers (["features.0", "features.3"], there ["a"])',
+        "settings.top (9, there 4)",
+        'convscope version ("1.0", there "1.1")',
     )
 
 

@@ -45,7 +45,9 @@ def test_other_run_is_refused_and_nothing_changes(tmp_path: Path, finished: bool
     make_atlas(tmp_path)
     (tmp_path / (JOURNAL if finished else MANIFEST)).unlink()
     before = {path: (tmp_path / path).read_bytes() for path in contents(tmp_path)}
-    refused = pytest.raises(AtlasMismatchError, match=r"weights, settings\.top differ.*-o DIR.*--overwrite")
+    refused = pytest.raises(
+        AtlasMismatchError, match=r"weights, settings\.top \(4, there 9\) differ.*-o DIR.*--overwrite"
+    )
     with refused, open_for_writing(tmp_path, OTHER):
         pass
     assert before == {path: (tmp_path / path).read_bytes() for path in contents(tmp_path)}

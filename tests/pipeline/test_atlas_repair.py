@@ -125,7 +125,7 @@ def test_a_damaged_list_means_that_everything_is_made_again(atlas: Path, model: 
 def test_other_images_or_weights_repair_nothing(atlas: Path, model: Model, images: ImageSet) -> None:
     flip(atlas / "top.parquet")
     damaged = check_files(atlas).damaged
-    with pytest.raises(AtlasMismatchError, match="data set differ"):
+    with pytest.raises(AtlasMismatchError, match="not the same set: 1 missing"):
         repair(atlas, model, images.head(COUNT - 1), damaged)
     with pytest.raises(AtlasMismatchError, match="weights differ"):
         repair(atlas, exact_model(seed=1), images, damaged)

@@ -227,9 +227,14 @@ def test_another_run_is_not_mixed_in(model: Model, images: ImageSet, tmp_path: P
     before = contents(path)
     others: list[tuple[Model, ImageSet, Ask, str]] = [
         (exact_model(seed=1), images, Ask(["4"], top=1), "weights differ"),
-        (model, images.head(7), Ask(["4"], top=1), "data set differ"),
-        (model, images, Ask(["4"], top=2), r"settings\.top differ"),
-        (model, images, Ask(["1", "4"], top=1, per_image="many"), r"settings\.layers, settings\.per_image differ"),
+        (model, images.head(7), Ask(["4"], top=1), f"is not the same set: 1 missing, first '{images.names[7]}'"),
+        (model, images, Ask(["4"], top=2), r"settings\.top \(2, there 1\) differ"),
+        (
+            model,
+            images,
+            Ask(["1", "4"], top=1, per_image="many"),
+            r"settings\.layers .*, settings\.per_image \(.many., there .one.\) differ",
+        ),
     ]
     for other, source, ask, message in others:
         with pytest.raises(AtlasMismatchError, match=message):

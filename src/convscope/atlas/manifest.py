@@ -8,6 +8,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from convscope.atlas.schema import FORMAT_VERSION
@@ -94,14 +95,21 @@ class Provenance:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def differences(self, other: Provenance) -> tuple[str, ...]:
-        """The names of what differs, in words, e.g. ``weights`` or ``settings.top``."""
+        """What differs, in words, e.g. ``weights`` or ``settings.top (9, there 16)``."""
         mine, theirs = self._named(), other._named()
-        return tuple(name for name in mine if mine[name] != theirs[name])
+        return tuple(_told(name, mine[name], theirs[name]) for name in mine if mine[name] != theirs[name])
 
     def _named(self) -> dict[str, Any]:
         settings = {f"settings.{name}": value for name, value in asdict(self.settings).items()}
         versions = {"convscope version": self.convscope, "format version": self.format_version}
         return {"weights": self.weights, "data set": self.data, **settings, **versions}
+
+
+def _told(name: str, mine: object, theirs: object) -> str:
+    if name in ("weights", "data set"):  # which are digests, and say nothing to anybody
+        return name
+    now, there = (shorten(json.dumps(value, ensure_ascii=False), 60, placeholder=" …") for value in (mine, theirs))
+    return f"{name} ({now}, there {there})"
 
 
 def provenance_key(weights: str, data: str, settings: Settings, convscope: str) -> str:

@@ -44,11 +44,12 @@ def open_tables(folder: Path, version: int = FORMAT_VERSION) -> Mapping[str, ds.
     Columns that a format of this ``version`` lacks are there, with the value that is assumed. Raises AtlasFormatError
     naming the file and the columns that are missing or of another type.
     """
-    return {table: _open_table(folder, table, assumed(version, table)) for table in TABLES}
+    return {table: open_table(folder, table, version) for table in TABLES}
 
 
-def _open_table(folder: Path, table: str, lacking: Mapping[str, str | None]) -> ds.Dataset:
-    schema = schema_of(TABLES[table])
+def open_table(folder: Path, table: str, version: int = FORMAT_VERSION) -> ds.Dataset:
+    """One of the tables, as ``open_tables`` opens it, whatever the others are like."""
+    schema, lacking = schema_of(TABLES[table]), assumed(version, table)
     single = folder / f"{table}.parquet"
     if table in PARTITIONED:
         files = sorted((folder / table).glob("*.parquet"))

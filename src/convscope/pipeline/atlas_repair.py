@@ -18,6 +18,7 @@ from convscope.errors import AtlasError, AtlasMismatchError
 from convscope.images import ImageSet
 from convscope.models import Model
 from convscope.pipeline.build import Ask, Report, Summary, build_atlas
+from convscope.pipeline.match import check_continues
 from convscope.version import installed_version
 
 
@@ -39,6 +40,7 @@ def repair(
     """
     provenance = _provenance(folder, damaged)
     now = Provenance(digest_of(model), images.digest, provenance.settings, installed_version())
+    check_continues(folder, now, images)
     if differences := now.differences(provenance):
         raise AtlasMismatchError(
             f"{folder} was made from other things: {', '.join(differences)} differ. A repair needs the model, the "

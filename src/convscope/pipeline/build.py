@@ -40,6 +40,7 @@ from convscope.pipeline.atlas_projections import tasks_in, write_projections
 from convscope.pipeline.atlas_spectra import add_spectra
 from convscope.pipeline.atlas_tables import write_scanned
 from convscope.pipeline.atlas_trust import add_trust
+from convscope.pipeline.match import check_continues
 from convscope.rules.coverage import Coverage, coverage
 from convscope.version import installed_version
 
@@ -124,6 +125,8 @@ def build_atlas(
     settings = _settings(ask, chosen)
     data = digest_of_images(images, executor, partial(report, "read"))
     provenance = Provenance(digest_of(model), data, settings, installed_version())
+    if not overwrite:
+        check_continues(Path(path), provenance, images)
     with open_for_writing(Path(path), provenance, overwrite=overwrite) as folder:
         finished = (folder / MANIFEST).exists()
         if not finished:
