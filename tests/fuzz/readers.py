@@ -11,6 +11,7 @@ import itertools
 import json
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -45,6 +46,8 @@ from convscope.probes.invariance.invariance import invariance
 from convscope.probes.transfer.protocol import load_protocol
 from convscope.train.ablation.measured import MEASURED, Measured, read_measured
 from convscope.train.ablation.reading import load_plan
+from convscope.train.callbacks.records import EPOCHS, STEPS, keep_until, seconds_of
+from convscope.train.callbacks.resumption import LAST, check_state
 from convscope.train.reading import changes_of, load_recipe
 from convscope.train.result import RESULT, read_trained
 from convscope.units import UnitAddress
@@ -290,6 +293,14 @@ def recording(folder: Path) -> int:
     return EvolutionRecorder(folder, ImageSet("none", (), (), GREY)).count
 
 
+def states() -> list[bytes]:
+    return [content for content in pickles() if zipfile.is_zipfile(io.BytesIO(content))]
+
+
+def kept_steps(path: Path) -> None:
+    keep_until(path, 1)
+
+
 def address(content: bytes, folder: Path) -> object:
     return UnitAddress.parse(content.decode("utf-8", "replace"))
 
@@ -321,6 +332,9 @@ READERS: dict[str, Reader] = {
     "recording of an evolution": Reader(lambda: [json.dumps(RECORDED).encode()], result_file(INDEX, recording)),
     "cell of a transfer": Reader(cells, file_named("c.npz", read_cell)),
     "result of a training": Reader(trained, result_file(RESULT, read_trained)),
+    "state of a training": Reader(states, file_named(LAST, check_state)),
+    "steps of a training": Reader(lambda: [b"step,epoch,loss\n1,1,0.5\n2,1,0.25\n"], file_named(STEPS, kept_steps)),
+    "epochs of a training": Reader(lambda: [b"epoch,seconds\n1,2.5\n2,1.5\n"], result_file(EPOCHS, seconds_of)),
     "measures of a run": Reader(measured, result_file(MEASURED, lambda folder: read_measured(folder, 8))),
     "facts of a result": Reader(lambda: [FACTS], file_named("facts.json", result_facts)),
     "address of a unit": Reader(lambda: [b"features.3:17@4,5"], address),

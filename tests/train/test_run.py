@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from convscope.errors import ImageSetError, NumberError, SettingError, WeightsEr
 from convscope.images import ImageSet
 from convscope.models import load_model
 from convscope.probes.evaluation.evaluate import evaluate
-from convscope.train.callbacks.records import keep_until
+from convscope.train.callbacks.records import keep_until, seconds_of
+from convscope.train.callbacks.resumption import LAST
 from convscope.train.feeding import Feeding
 from convscope.train.reading import load_recipe
 from convscope.train.recipe import Recipe
@@ -168,6 +170,65 @@ def test_rows_after_the_last_saved_step_are_taken_away(tmp_path: Path) -> None:
     path.write_text("step,loss\n1,0.5\n2,0.")
     keep_until(path, 2)
     assert path.read_text() == "step,loss\n1,0.5\n"
+
+
+@pytest.mark.parametrize("begun", ["", "step,lo"])
+def test_a_record_that_was_only_begun_is_begun_again(tmp_path: Path, begun: str) -> None:
+    path = tmp_path / "steps.csv"
+    path.write_text(begun)
+    keep_until(path, 2)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("content", [b"step,loss\nx,0.5\n", b"step,loss\n\xff,1\n"])
+def test_a_record_of_something_else_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "steps.csv"
+    path.write_bytes(content)
+    with pytest.raises(SettingError, match=r"steps\.csv is missing or damaged"):
+        keep_until(path, 2)
+    assert path.read_bytes() == content
+
+
+NO_SECONDS = [
+    None,
+    b"",
+    b"epoch\n1\n",
+    b"epoch,seconds\n1,long\n",
+    b"epoch,seconds\n1,nan\n",
+    b"epoch,seconds\n1\n",
+    b"\xff",
+]
+
+
+@pytest.mark.parametrize("content", NO_SECONDS)
+def test_the_seconds_of_a_run_without_its_record_are_not_known(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "epochs.csv"
+    path.write_text("epoch,seconds\n1,2.5\n2,0.5\n")
+    assert seconds_of(tmp_path) == 3.0
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(SettingError, match=r"epochs\.csv is missing or damaged"):
+        seconds_of(tmp_path)
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def flipped(content: bytes) -> bytes:
+    return content[:5000] + bytes([content[5000] ^ 1]) + content[5001:]
+
+
+@pytest.mark.parametrize("harm", [cut, flipped])
+def test_a_damaged_state_is_refused_and_nothing_of_the_run_changes(
+    splits: Splits, unbroken: Trained, tmp_path: Path, harm: Callable[[bytes], bytes]
+) -> None:
+    run = shutil.copytree(unbroken.path, tmp_path / "run")
+    (run / "result.json").unlink()
+    (run / LAST).write_bytes(harm((run / LAST).read_bytes()))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with pytest.raises(WeightsError, match=r"last\.ckpt, from which a stopped run goes on, is damaged"):
+        train(tiny(), splits, run)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_the_layer(splits: Splits, tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "no arrays": spoil(FILTERS, "zip?"),
     "code in the arrays": kept(np.array([print], object)),
     "flat filters": kept(np.zeros(3, np.float32)),
-    "infinite filters": kept(np.full((1, 2, 2, 3), np.inf)),
+    "infinite filters": kept(np.full((1, 2, 2, 3), np.inf, np.float32)),
 }
 
 

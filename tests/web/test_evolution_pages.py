@@ -285,6 +285,12 @@ def archive_with(name: str, content: bytes) -> bytes:
     return file.getvalue()
 
 
+def encrypted(archive: bytes) -> bytes:
+    """The same with the bit that says that its first entry wants a password."""
+    place = archive.rindex(b"PK\1\2") + 8
+    return archive[:place] + bytes([archive[place] | 1]) + archive[place + 1 :]
+
+
 def npy(array: NDArray[Any]) -> bytes:
     file = io.BytesIO()
     np.save(file, array)
@@ -303,6 +309,7 @@ PICTURES = {
     "no archive": (b"nothing", "projections.npz is no NumPy archive"),
     "a missing picture": (archive_with("other.npy", b""), "projection_0_0_1 is missing or damaged"),
     "no array": (archive_with(ENTRY, b"nothing"), "projection_0_0_1 is missing or damaged"),
+    "a password": (encrypted(archive_with(ENTRY, b"x")), "projection_0_0_1 is missing or damaged .*encrypted"),
     "an object": (
         archive_with(ENTRY, npy(np.array([[[None]]]))),
         "it holds object",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -18,9 +16,9 @@ from convscope.errors import SettingError
 from convscope.images import ImageSet
 from convscope.models import load_model
 from convscope.probes.evaluation.evaluate import Crops, evaluate
-from convscope.regular import read_bytes, read_text
+from convscope.regular import read_bytes
 from convscope.strict import Reader, parsed_json
-from convscope.train.callbacks.records import EPOCHS
+from convscope.train.callbacks.records import seconds_of
 from convscope.train.recipe import Recipe
 from convscope.train.size import size_of
 from convscope.train.splits import Splits
@@ -80,14 +78,13 @@ def measured(
     known = evaluate(
         model, _spread(splits.training, len(splits.validation)), report=partial(report, "evaluate training")
     )
-    seconds = sum(float(row["seconds"]) for row in csv.DictReader(io.StringIO(read_text(run / EPOCHS))))
     return Trained(
         run=str(run),
         snapshots=tuple(path.name for path in snapshots),
         parameters=size.parameters,
         multiply_adds=size.multiply_adds,
         epochs=recipe.epochs,
-        seconds=round(seconds, 3),
+        seconds=round(seconds_of(run), 3),
         crops=crops,
         training_error=known.error,
         validation_error=held_out.error,

@@ -28,7 +28,7 @@ from convscope.train.batches import Batches, Stored
 from convscope.train.callbacks.plateau import Plateau
 from convscope.train.callbacks.records import Records
 from convscope.train.callbacks.reporting import Report, Reporting
-from convscope.train.callbacks.resumption import LAST, Resumption
+from convscope.train.callbacks.resumption import LAST, Resumption, check_state
 from convscope.train.callbacks.snapshots import Snapshots
 from convscope.train.draws import drawn_from
 from convscope.train.feeding import Feeding
@@ -69,13 +69,17 @@ def train(
 
     A run that was stopped gives, once it is finished, what an unbroken one gives on the same machine. Raises
     SettingError for a folder with another run, NumberError if the loss is not finite, and WeightsError if a snapshot
-    cannot be written; what was written before stays. Afterwards the last snapshot is evaluated as the recipe says.
+    cannot be written, or the state to go on from is damaged; what was written before stays. Afterwards the last
+    snapshot is evaluated as the recipe says.
     """
     used = machine or Machine()
     run = Path(output)
     key = begin(run, recipe, splits, seed)
     if (finished := read_trained(run)) is not None:
         return finished
+    last = run / LAST if (run / LAST).exists() else None
+    if last is not None:
+        check_state(last)
     views = views_of(recipe)
     surveyed = {
         part: survey(images, views, partial(report, f"read {part}"))
@@ -95,10 +99,9 @@ def train(
     ]
     stored = {part: Stored(each, views, splits.training.classes) for part, each in surveyed.items()}
     batches = Batches(stored, recipe.batch, seed, used.workers)
-    last = run / LAST
     with _quiet():
         trainer = _trainer(recipe, run, used, watching)
-        trainer.fit(training, datamodule=batches, ckpt_path=last if last.exists() else None, weights_only=True)
+        trainer.fit(training, datamodule=batches, ckpt_path=last, weights_only=True)
     skipped = tuple(pair for part in surveyed.values() for pair in part.skipped)
     if trainer.is_global_zero:
         write_trained(measured(run, recipe, splits, skipped, report))

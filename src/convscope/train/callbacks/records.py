@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +14,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 from convscope.atomic import replacing
+from convscope.errors import SettingError
 from convscope.regular import read_text
 
 STEPS, EPOCHS = "steps.csv", "epochs.csv"
@@ -56,13 +59,41 @@ FIGURES = ("train_loss", "train_error", "val_loss", "val_error", "val_error_5")
 
 
 def keep_until(path: Path, last: int) -> None:
-    """Take away the rows after step ``last``, and one that was being written when the process was killed."""
+    """Take away the rows after step ``last``, and one that was being written when the process was killed.
+
+    Raises SettingError for a file that no run has written.
+    """
     if not path.exists():
         return
-    header, *rows = read_text(path).splitlines(keepends=True)
-    kept = [row for row in rows if row.endswith("\n") and int(row.partition(",")[0]) <= last]
+    try:
+        header, *rows = read_text(path).splitlines(keepends=True) or [""]
+        kept = [row for row in rows if row.endswith("\n") and int(row.partition(",")[0]) <= last]
+    except ValueError as error:
+        raise _damaged(path, error) from error
+    if not header.endswith("\n"):  # killed before the first row was whole
+        path.unlink()
+        return
     with replacing(path) as temporary:
         temporary.write_text("".join([header, *kept]), "utf-8")
+
+
+def seconds_of(run: Path) -> float:
+    """What all epochs of a run took; raises SettingError if their record is damaged."""
+    path = run / EPOCHS
+    try:
+        found = [float(row["seconds"]) for row in csv.DictReader(io.StringIO(read_text(path)))]
+        if not found or not math.isfinite(sum(found)):
+            raise ValueError(f"the seconds of {len(found)} epochs are {sum(found)}")
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise _damaged(path, error) from error
+    return sum(found)
+
+
+def _damaged(path: Path, error: Exception) -> SettingError:
+    return SettingError(
+        f"{path} is missing or damaged ({type(error).__name__}: {error}), so what the run did is not known. Train in "
+        "another folder, or remove this one"
+    )
 
 
 def _append(path: Path, row: Mapping[str, float]) -> None:

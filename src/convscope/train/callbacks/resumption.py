@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from convscope.errors import WeightsError
@@ -35,3 +37,17 @@ class Resumption(Checkpoint):
                 f"{self.path}, from which a stopped run goes on, could not be written ({error}). What was there is "
                 "whole; make room and run the same command again"
             ) from error
+
+
+def check_state(path: Path) -> None:
+    """Raise WeightsError unless the state is there as it was written; nothing in it is run."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if (bad := archive.testzip()) is not None:
+                raise ValueError(f"{bad} has other bytes than were written")
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # a damaged file makes its readers raise nearly anything
+        raise WeightsError(
+            f"{path}, from which a stopped run goes on, is damaged ({type(error).__name__}: "
+            f"{str(error).partition(chr(10))[0]}). Remove it, and the run begins anew, or train in another folder"
+        ) from error

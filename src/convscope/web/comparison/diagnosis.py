@@ -19,6 +19,7 @@ from convscope.figures.filters import MOST_SHOWN, filter_sheet
 from convscope.probes.diagnosis.comparison import MEASURES
 from convscope.probes.diagnosis.finding import MILD, STRONG
 from convscope.regular import open_regular, read_text
+from convscope.web.archives import DAMAGE, read_array
 from convscope.web.comparison.pages import DiagnosisPart, FilterSheet, MeasureLine
 from convscope.web.comparison.urls import OVERVIEW
 
@@ -78,8 +79,7 @@ def diagnosis_part(first: Diagnosed, second: Diagnosed) -> DiagnosisPart:
     )
 
 
-_DAMAGE = (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, EOFError, RecursionError,
-           zipfile.BadZipFile)  # fmt: skip
+_DAMAGE = (*DAMAGE, IndexError, TypeError, AttributeError)
 
 
 def _damaged(place: Path, error: Exception) -> AtlasFormatError:
@@ -98,11 +98,12 @@ def _diagnosed(place: Path, facts: Facts, number: int) -> Diagnosed:
 
 
 def _filters(place: Path, number: int) -> NDArray[np.float32]:
-    with open_regular(place / FILTERS) as file, np.load(file, allow_pickle=False) as arrays:
-        filters = arrays[f"filters_{number}"]
-    if filters.ndim != 4 or not filters.size or filters.dtype.kind != "f" or not np.isfinite(filters).all():
-        raise ValueError(f"{FILTERS}: filters_{number} has shape {filters.shape} and type {filters.dtype}")
-    return np.asarray(filters, np.float32)
+    name = f"filters_{number}"
+    with open_regular(place / FILTERS) as file, zipfile.ZipFile(file) as archive:
+        filters = read_array(archive, name, np.dtype(np.float32), "units rows columns channels")
+    if not np.isfinite(filters).all():
+        raise ValueError(f"{FILTERS}: {name} holds NaN or infinity")
+    return filters
 
 
 def _checked(value: object) -> float | None:
