@@ -38,11 +38,12 @@ def check_continues(folder: Path, provenance: Provenance, images: ImageSet) -> N
     """
     try:
         there = stored_provenance(folder)
+        if there.data == provenance.data:
+            return
         kept = read_rows(open_table(folder, "images", there.format_version), ImageRow)
     except (AtlasError, OSError):  # there is none, or its damage is told where it is read in earnest
         return
-    if there.data != provenance.data:
-        raise AtlasMismatchError(_not_these(folder, kept, images))
+    raise AtlasMismatchError(_not_these(folder, kept, images))
 
 
 def _not_these(folder: Path, kept: Sequence[ImageRow], images: ImageSet) -> str:
