@@ -65,6 +65,8 @@ def not_utf8(name: str, column: str) -> bytes:
 CHANGED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "atlas/images.parquet": ("refused", lambda content: not_utf8("images.parquet", "name")),
     "atlas/layers.parquet": ("refused", lambda content: content.replace(b"layer", b"lay\x80r")),
+    # Not even the type of a column's part is left: Arrow ended the process when a filter asked for its extremes.
+    "atlas/top.parquet": ("refused", lambda content: re.sub(rb"\x15\x0c(.{7}\x05among)", b"\x15\x7f\\1", content)),
     "atlas/pictures": ("refused", lambda content: content.replace(b"IHDR", b"IHDX").replace(b"\x89PNG", b"\x89PN6")),
     "evolution/evolution.json": ("read", lambda content: content.replace(b"weights are", b"\\ud800")),
     "ablation/runs.csv": ("read", lambda content: content.replace(b"-seed-3", b"-seed-3" * 60)),

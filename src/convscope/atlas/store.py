@@ -75,7 +75,9 @@ def _is(name: str, value: str | None) -> ds.Expression:
 def _check_columns(file: Path, schema: pa.Schema, lacking: Collection[str]) -> None:
     try:
         require_regular(file)
-        found = pq.read_schema(file)
+        with pq.ParquetFile(file) as opened:
+            _require_types(opened)
+            found = opened.schema_arrow
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise AtlasFormatError(f"{file} is not a whole Parquet file: {error}. Make the atlas again.") from error
     problems = []
@@ -88,6 +90,18 @@ def _check_columns(file: Path, schema: pa.Schema, lacking: Collection[str]) -> N
             problems.append(f"column {column.name} is {found.field(column.name).type}, expected {column.type}")
     if problems:
         raise AtlasFormatError(f"{file}: {'; '.join(problems)}. Restore the file, or make the atlas again.")
+
+
+def _require_types(file: pq.ParquetFile) -> None:
+    """Raise ArrowInvalid for a part of a column that says to be of another type than the column.
+
+    Arrow ends the process when it is asked for the smallest and largest value of such a part, as every filter does.
+    """
+    types = [file.schema.column(place).physical_type for place in range(file.metadata.num_columns)]
+    for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
+        for place, kind in enumerate(types):
+            if (part := group.column(place)).physical_type != kind:
+                raise pa.ArrowInvalid(f"column {part.path_in_schema} is {kind}, and a part of it {part.physical_type}")
 
 
 def read_rows(table: ds.Dataset, row_type: type[Row], where: ds.Expression | None = None) -> tuple[Row, ...]:
