@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ from convscope.serve.gate import (
     same,
     without_token,
 )
+from convscope.serve.listen import Listening, called, url_of
 
 TOKEN = "a-token-that-nobody-guesses"
 LOCAL = gate_of("127.0.0.1", 8000)
@@ -54,6 +57,23 @@ def test_loopback_names_with_the_port_are_its_own(host: str) -> None:
 )
 def test_other_names_are_refused(hosts: tuple[str, ...]) -> None:
     assert status(LOCAL, Asked("GET", hosts)) == 403
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "127.0.0.1"])
+def test_the_address_that_is_printed_is_let_in(address: str) -> None:
+    with socket.socket() as unused:
+        listening = Listening(unused, address, 8000)
+        gate = gate_of(address, 8000, called(address), TOKEN)
+        printed = urlsplit(url_of(listening, gate))
+    assert status(gate, Asked("GET", (printed.netloc,), query=printed.query)) is None
+
+
+@pytest.mark.parametrize("dest", ["iframe", "frame", "object", "embed"])
+def test_a_frame_on_another_site_is_no_link(dest: str) -> None:
+    elsewhere = replace(HERE, site="cross-site", mode="navigate")
+    assert status(LOCAL, replace(elsewhere, dest="document")) is None
+    assert status(LOCAL, replace(elsewhere, dest=dest)) == 403
+    assert status(LOCAL, replace(elsewhere, dest=dest, site="same-origin")) is None
 
 
 def test_port_80_need_not_be_said() -> None:

@@ -24,7 +24,7 @@ from convscope.web.evolution import pages
 from convscope.web.evolution.build import evolution_page, layer_page, strip_page
 from convscope.web.evolution.facts import FACTS
 from convscope.web.evolution.place import evolution_place, recognised
-from convscope.web.evolution.sprites import LARGE, SMALL
+from convscope.web.evolution.sprites import LARGE, SMALL, _cornered
 from convscope.web.evolution.stored import StoredEvolution, open_evolution
 from convscope.web.evolution.strip import strip_of
 from convscope.web.evolution.urls import ROOT, EvolutionUrls
@@ -332,6 +332,15 @@ def test_a_damaged_picture_is_named(tmp_path: Path, folder: Path, case: str) -> 
     archive = open_evolution(tmp_path).archive
     with pytest.raises(AtlasFormatError, match=message):
         archive.drawn(0, 0, 1)
+
+
+@pytest.mark.parametrize("side", range(1, 65))
+def test_the_corner_of_a_jump_lies_inside_a_cell_of_any_size(side: int) -> None:
+    tile = np.zeros((side, side, 3), np.uint8)
+    marked = (_cornered(tile) != tile).any(2)
+    assert marked.any() == (side > 2)
+    assert not marked[:, -1].any()
+    assert not marked[0].any()
 
 
 def test_a_folder_without_facts_is_no_evolution(tmp_path: Path, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from convscope.atlas.manifest import JOURNAL, MANIFEST
 from convscope.errors import AtlasError
 from convscope.web.opening import open_place
 from convscope.web.place import one_by_one
+from convscope.web.sources import static_file
 from tests.web.conftest import Site
 
 
@@ -28,6 +30,18 @@ def test_links_and_unknown_files_among_exported_pages_stay_unseen(site: Site, tm
     (tmp_path / "around").symlink_to(tmp_path)
     assert list(open_place(tmp_path).names()) == ["index.html"]
     assert open_place(tmp_path).answer("secret.html") is None
+
+
+def test_scripts_among_exported_pages_are_the_programs_own(site: Site, tmp_path: Path) -> None:
+    folder = shutil.copytree(site.folder, tmp_path / "gift")
+    for name in ("evil.js", "static/evil.js", "static/script.js"):
+        (folder / name).write_text("alert(1)")
+    place = open_place(folder)
+    assert {name for name in place.names() if "evil" in name} == set()
+    assert place.answer("evil.js") is None
+    found = place.answer("static/script.js")
+    assert found is not None
+    assert found.content == static_file("script.js")
 
 
 def test_exported_pages_without_a_first_page_are_refused(tmp_path: Path) -> None:

@@ -17,14 +17,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from playwright.sync_api import expect
+from starlette.testclient import TestClient
 
 from convscope.errors import AtlasError, AtlasFormatError
+from convscope.serve.app import make_app
+from convscope.serve.gate import gate_of
 from convscope.web.chart import Series, chart
 from convscope.web.export import export_place
-from convscope.web.listed import ListedPlace
+from convscope.web.listed import ChangingPlace, ListedPlace
+from convscope.web.place import Place
 from convscope.web.results.ablation import ablation_page
 from convscope.web.results.course import POINTS, thinned
 from convscope.web.results.experiment import KINDS, experiment_page
+from convscope.web.results.parts import file_at
 from convscope.web.results.places import (
     ablation_place,
     experiment_place,
@@ -34,6 +39,7 @@ from convscope.web.results.places import (
     run_place,
 )
 from convscope.web.results.run import run_page
+from convscope.web.shelf.place import Shelf
 from tests.structure.source import ROOT
 from tests.web.conftest import SIZES, Visit, serious
 from tests.web.make_evolution import HOSTILE
@@ -85,7 +91,7 @@ def test_a_finished_run(tmp_path: Path) -> None:
     ratio = [(zero - dot.y) / (zero - top) * 2 for dot in loss.lines[0].dots]
     assert ratio == pytest.approx([2 / 1, 2 / 2, 2 / 3], abs=0.02)
     assert page.commands[0].text == "convscope evolve './my run' IMAGES -o evolution"
-    assert "snapshot:./my run/snapshots/epoch-0003.safetensors" in page.commands[1].text
+    assert page.commands[1].text == "convscope atlas 'snapshot:./my run' IMAGES -o atlas"
     assert "/somewhere" not in json.dumps(page, default=vars)
     assert str(tmp_path) not in json.dumps(page, default=vars)
 
@@ -115,7 +121,22 @@ def test_a_run_that_has_just_begun(tmp_path: Path) -> None:
     assert "None yet." in answer(run_place(folder), "index.html")
 
 
-def answer(place: ListedPlace, name: str) -> str:
+def test_a_run_that_goes_on_is_shown_as_it_is_now(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", finished=False, epochs=1)
+    rows = (folder / "epochs.csv").read_text()
+    (folder / "epochs.csv").unlink()
+    place = run_place(folder)
+    with TestClient(
+        make_app(Shelf({"run": place}), gate_of("127.0.0.1", 8000)), base_url="http://127.0.0.1:8000"
+    ) as asked:
+        assert "epochs.csv" not in asked.get("/at/run/index.html").text
+        assert asked.get(f"/at/run/{file_at('epochs.csv')}").status_code == 404
+        (folder / "epochs.csv").write_text(rows)
+        assert "1 of 3 epochs" in asked.get("/at/run/index.html").text
+        assert asked.get(f"/at/run/{file_at('epochs.csv')}").text == rows
+
+
+def answer(place: ListedPlace | ChangingPlace, name: str) -> str:
     found = place.answer(name)
     assert found is not None
     return found.content.decode()
@@ -397,7 +418,7 @@ def test_folders_are_told_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_pages_open_from_disk_and_fit(tmp_path: Path, visit: Visit, size: tuple[int, int]) -> None:
-    places = {
+    places: dict[str, Place] = {
         "run": run_place(write_run(tmp_path / "run")),
         "ablation": ablation_place(write_ablation(tmp_path / "ablation")),
         "trust": experiment_place(write_experiment(tmp_path / "trust", "trust.json")),

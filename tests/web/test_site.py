@@ -202,6 +202,27 @@ def test_pages_that_were_being_exchanged_are_put_back(tmp_path: Path) -> None:
     check_that_a_failing_export_leaves(before, atlas, tmp_path)
 
 
+@pytest.mark.parametrize("last", [1, 2])
+def test_a_stop_while_pages_are_exchanged_keeps_the_old_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    atlas = Atlas.open(make_atlas(tmp_path / "atlas", layers=(("conv1", 3),)))
+    export_site(atlas, tmp_path / "site")
+    before, rename, calls = contents(tmp_path / "site"), Path.rename, list[Path]()
+
+    def stopped(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) == last:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        export_site(atlas, tmp_path / "site")
+    assert contents(tmp_path / "site") == before
+    assert {path.name for path in tmp_path.iterdir()} == {"atlas", "site"}
+
+
 def test_what_appears_while_pages_are_written_is_not_replaced(tmp_path: Path) -> None:
     atlas = Atlas.open(make_atlas(tmp_path / "atlas", layers=(("conv1", 3),)))
 

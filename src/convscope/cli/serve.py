@@ -65,7 +65,7 @@ def serve(
     from convscope.serve.app import make_app
     from convscope.serve.gate import gate_of
     from convscope.serve.jobs import Jobs
-    from convscope.serve.listen import listen, make_server, url_of
+    from convscope.serve.listen import called, listen, make_server, url_of
     from convscope.serve.live.context import Context
     from convscope.serve.opening import open_folders
     from convscope.serve.uploads import Bounds, Uploads
@@ -73,7 +73,7 @@ def serve(
     asked_for = _token(token, host, names)
     listening = listen(host, port)
     with listening.socket:
-        gate = gate_of(host, listening.port, names or (), asked_for)
+        gate = gate_of(host, listening.port, [*called(host), *(names or ())], asked_for)
         loaded = None if model is None else load(model, weights, device)
         opened = open_folders(atlases, loaded)
         for note in opened.notes:

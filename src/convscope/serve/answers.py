@@ -110,21 +110,21 @@ class Answers:
     def __post_init__(self) -> None:
         self._kept, self._room = Kept(self.limit), CapacityLimiter(self.threads)
 
-    async def get(self, key: str, make: Callable[[], Answer | None]) -> Ready | None:
+    async def get(self, key: str, make: Callable[[], Answer | None], *, keep: bool = True) -> Ready | None:
         """The answer under ``key``, from ``make`` if it is not kept; None if there is none."""
         if (found := self._kept.get(key)) is not None:
             return found
         if key not in self._making:
-            self._making[key] = asyncio.create_task(self._make(key, make))
+            self._making[key] = asyncio.create_task(self._make(key, make, keep))
         # Others may wait for the same answer: that one of them leaves must not stop it.
         return await asyncio.shield(self._making[key])
 
-    async def _make(self, key: str, make: Callable[[], Answer | None]) -> Ready | None:
+    async def _make(self, key: str, make: Callable[[], Answer | None], keep: bool) -> Ready | None:
         try:
             found = await to_thread.run_sync(partial(_made, make), limiter=self._room)
         finally:
             del self._making[key]
-        if found is not None:
+        if found is not None and keep:
             self._kept.put(key, found)
         return found
 

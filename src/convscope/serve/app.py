@@ -17,6 +17,7 @@ from convscope.serve.live.questions import QUESTIONS
 from convscope.serve.problem import Problem
 from convscope.serve.refusals import HANDLERS
 from convscope.version import installed_version
+from convscope.web.listed import ChangingPlace
 from convscope.web.place import MEDIA
 from convscope.web.shelf.place import AT, Shelf, address_of
 
@@ -80,7 +81,7 @@ def _places(shelf: Shelf) -> APIRouter:
         if not address:
             return RedirectResponse(f"/{address_of(name, place)}", 307, UNCHECKED)
         key = f"{AT}/{name}/{address}"
-        found = await answers.get(key, partial(shelf.answer, key))
+        found = await answers.get(key, partial(shelf.answer, key), keep=not isinstance(place, ChangingPlace))
         if found is None:
             begin = f"/{address_of(name, place)}"
             raise HTTPException(404, f"{place.title} has nothing at {address[:80]!r}. It begins at {begin}")

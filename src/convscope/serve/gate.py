@@ -43,6 +43,8 @@ class Asked:
     site: str | None = None
     """Sec-Fetch-Site: how the page that asks is related to this server."""
     mode: str | None = None
+    dest: str | None = None
+    """Sec-Fetch-Dest: what the answer is for; a page in a frame is none that somebody opened."""
     cookies: str = ""
     authorization: str = ""
     query: str = ""
@@ -123,7 +125,7 @@ def _wrong_origin(asked: Asked) -> Refusal | None:
         allowed = asked.origin.lower() in own
     else:
         # Links from elsewhere are welcome; pictures, scripts and forms of other sites are not.
-        followed = asked.mode == "navigate" and asked.method in READING
+        followed = asked.mode == "navigate" and asked.dest in (None, "document") and asked.method in READING
         allowed = asked.site in OWN_SITE or followed
     return None if allowed else Refusal(403, "This request comes from a page of another site, and those may only link.")
 

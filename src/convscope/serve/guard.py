@@ -102,6 +102,7 @@ def asked_of(scope: Scope) -> Asked:
         origin=headers.get("origin"),
         site=headers.get("sec-fetch-site"),
         mode=headers.get("sec-fetch-mode"),
+        dest=headers.get("sec-fetch-dest"),
         cookies="; ".join(headers.getlist("cookie")),
         authorization=headers.get("authorization", ""),
         query=scope["query_string"].decode("latin-1"),

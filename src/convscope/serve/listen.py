@@ -55,9 +55,14 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
+def called(address: str) -> tuple[str, ...]:
+    """The machine's own name, by which others reach it, if ``address`` stands for all of its addresses."""
+    return (socket.gethostname(),) if is_wildcard(address) else ()
+
+
 def url_of(listening: Listening, gate: Gate) -> str:
     """The address to open, with the token if there is one."""
-    shown = socket.gethostname() if is_wildcard(listening.address) else listening.address
+    (shown,) = called(listening.address) or (listening.address,)
     return f"http://{bracketed(shown)}:{listening.port}/" + (f"?token={gate.token}" if gate.token else "")
 
 

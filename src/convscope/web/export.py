@@ -75,12 +75,12 @@ def _replacing(target: Path) -> Iterator[Path]:
 
 def _exchange(folder: Path, target: Path, old: Path) -> None:
     check_target(target)  # again: writing took a while
-    if target.exists():
-        target.rename(old)
     try:
+        if target.exists():
+            target.rename(old)
         folder.rename(target)
-    except OSError:
-        if old.exists():
+    except BaseException:  # Ctrl-C as well: between the two steps nothing stands there
+        if old.exists() and not os.path.lexists(target):
             old.rename(target)
         raise
 

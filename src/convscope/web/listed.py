@@ -36,6 +36,29 @@ class ListedPlace:
         return one_by_one(self)
 
 
+@dataclass(frozen=True)
+class ChangingPlace:
+    """A ``Place`` whose table is made anew for each question, because its files change while it is shown."""
+
+    kind: str
+    title: str
+    first: str
+    contents: Callable[[], Contents]
+
+    def names(self) -> Iterator[str]:
+        """All addresses of now."""
+        return iter(self.contents())
+
+    def answer(self, name: str) -> Answer | None:
+        """What stands at an address now, None if it is none of them."""
+        make = self.contents().get(name)
+        return None if make is None else answered(name, make())
+
+    def answers(self) -> Iterator[tuple[str, Answer]]:
+        """Every address with what stands there."""
+        return one_by_one(self)
+
+
 def static_contents(*names: str) -> dict[str, Maker]:
     """Style sheets and scripts of the program, at ``static/``."""
     return {f"static/{name}": partial(static_file, name) for name in names}

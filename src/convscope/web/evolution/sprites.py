@@ -58,7 +58,10 @@ def _tiles(drawn: Drawn, side: int, archive: Archive) -> tuple[Picture, Picture]
 def _cornered(tile: Picture) -> Picture:
     """With a coloured corner at the top right, away from the edges: a scaled cell shows a little of its neighbours."""
     made = tile.copy()
-    edge, corner = max(len(tile) // 24, 1), max(len(tile) // 5, 3)
+    edge = max(len(tile) // 24, 1)
+    corner = min(max(len(tile) // 5, 3), len(tile) - 2 * edge)  # none where a cell is too small for one
+    if corner < 1:
+        return made
     down, along = np.mgrid[:corner, :corner]
     made[edge : edge + corner, -edge - corner : -edge][along >= down] = JUMPED
     return made

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from convscope.web.listed import ListedPlace, Maker, static_contents
+from convscope.web.listed import ChangingPlace, ListedPlace, Maker, static_contents
 from convscope.web.pages import Link
 from convscope.web.result_files import ResultFiles
 from convscope.web.results import ablation, experiment, run
@@ -20,11 +20,15 @@ def recognised_run(folder: Path) -> bool:
     return ResultFiles(folder).has(run.RUN)
 
 
-def run_place(folder: str | Path) -> ListedPlace:
-    """The place of a folder that ``convscope train`` writes."""
+def run_place(folder: str | Path) -> ChangingPlace:
+    """The place of a folder that ``convscope train`` writes, maybe just now."""
     files = ResultFiles(Path(folder))
-    contents = dict([*shown(INDEX, partial(run.run_page, files.path)), *files_at(files, tuple(run.FILES))])
-    return ListedPlace("training", files.path.resolve().name, INDEX, contents | static_contents(*COMMON))
+    return ChangingPlace("training", files.path.resolve().name, INDEX, partial(_run, files))
+
+
+def _run(files: ResultFiles) -> dict[str, Maker]:
+    own = dict([*shown(INDEX, partial(run.run_page, files.path)), *files_at(files, tuple(run.FILES))])
+    return own | static_contents(*COMMON)
 
 
 def recognised_ablation(folder: Path) -> bool:

@@ -200,7 +200,8 @@ def _commands(name: str, snapshots: tuple[SnapshotLine, ...]) -> tuple[Command, 
     """With the folder's name only: what lies above it is nobody's business."""
     if not snapshots:
         return ()
-    folder, last = shlex.quote(f"./{name}"), shlex.quote(f"snapshot:./{name}/{SNAPSHOTS}/{snapshots[-1].name}")
+    # Named by its run, of which it is the last: by their names, those of steps would come after those of epochs.
+    folder, last = shlex.quote(f"./{name}"), shlex.quote(f"snapshot:./{name}")
     return (
         Command("Follow features through the training", f"convscope evolve {folder} IMAGES -o evolution"),
         Command("Make an atlas of the last snapshot", f"convscope atlas {last} IMAGES -o atlas"),
