@@ -205,6 +205,7 @@ def test_a_mistake_is_one_line_on_standard_error(run: Run, words: list[str], mes
         ["atlas", MODEL, "images", "-o", "x", "--top", "0"],
         ["atlas", MODEL, "images", "-o", "x", "--limit", "0"],
         ["atlas", MODEL, "images", "-o", "x", "--background", "1,2,300"],
+        ["atlas", MODEL, "images", "-o", "x", "--background", "\u00b2,1,1"],
         ["frobnicate"],
     ],
 )

@@ -139,6 +139,10 @@ def test_a_finished_folder_is_kept_and_another_run_refused(run: Run, place: Path
     assert err.startswith("SettingError: kept holds a result (diagnosis.json) of another")
     assert run(OTHER, "-o", "kept", "--overwrite")[0] == 0
     assert list(facts(place / "kept")["models"]) == [OTHER]
+    assert run(MODEL, "--against", OTHER, "-o", "both")[0] == 0
+    assert (place / "both" / "comparison.png").exists()
+    assert run(MODEL, "-o", "both", "--overwrite")[0] == 0
+    assert not (place / "both" / "comparison.png").exists()
 
 
 WRONG: list[tuple[list[str], str]] = [

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convscope.graph.export import export_graph
-from convscope.graph.fuse import can_fuse, fuse_rectifiers
+from convscope.graph.fuse import can_fuse, fuse_rectifiers, make_lean
 from convscope.graph.opgraph import INPUT, OpGraph, evaluate
 from tests.nets import Net, ready
 
@@ -107,6 +107,33 @@ def test_what_is_looked_at_is_not_swallowed() -> None:
     fused = fuse_rectifiers(graph, [names["a"], names["add"]])
     assert {names["a"], names["add"]} <= {node.name for node in fused.nodes}
     assert sum("_convolution_pointwise" in str(node.target) for node in fused.nodes) == 1
+
+
+class Own(nn.Module):
+    """Makes an image's own deviation one, which a flat image has not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(SHAPE[0], 4, 3)
+
+    def forward(self, image: Tensor) -> Tensor:
+        centred = image - image.mean((1, 2, 3), keepdim=True)
+        made: Tensor = self.conv(centred / centred.square().mean((1, 2, 3), keepdim=True).sqrt())
+        return made.relu()
+
+
+def test_no_rectifier_hides_what_a_division_by_zero_made() -> None:
+    torch.manual_seed(0)
+    module, flat = Own().eval(), torch.ones(1, *SHAPE)
+    graph = export_graph(module, SHAPE)
+    lean = make_lean(graph, [graph.output], CPU)
+    with torch.inference_mode():
+        assert module(flat).isnan().all()
+        assert run(lean, flat).isnan().all()
+        image = torch.randn(2, *SHAPE)
+        torch.testing.assert_close(run(lean, image), module(image))
+    plain = export_graph(net(residual), SHAPE)
+    assert any("pointwise" in str(node.target) for node in make_lean(plain, [plain.output], CPU).nodes)
 
 
 def test_only_finite_single_precision_on_a_processor_is_fused() -> None:

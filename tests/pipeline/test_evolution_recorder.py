@@ -152,6 +152,25 @@ def test_a_recording_goes_on_in_another_process_and_replaces_a_position(tmp_path
         recorder().record(turning_net(0), 1)
 
 
+def test_a_beginning_with_other_weights_replaces_nothing_unasked(tmp_path: Path) -> None:
+    def recorder(**changes: Any) -> EvolutionRecorder:
+        return EvolutionRecorder(tmp_path, corner_images(), FEEDING, settings=Settings(units=SHOWN), **changes)
+
+    first = recorder()
+    first.record(turning_net(0), 0)
+    first.record(turning_net(70), 1)
+    with pytest.raises(SettingError, match="a recording that begins with '0', of other weights"):
+        first.record(turning_net(5), 0)
+    assert first.evolution().layers[0].image[:, 0].tolist() == [0, 1]
+    over = recorder(overwrite=True)
+    over.record(turning_net(0), 0)
+    over.record(turning_net(70), 1)
+    over.record(turning_net(5), 0)  # trained again, in the same notebook
+    assert over.count == 1
+    over.record(turning_net(70), 1)
+    assert over.evolution().layers[0].image[:, 0].tolist() == [0, 1]
+
+
 def test_another_architecture_is_refused_and_the_recording_stays(tmp_path: Path) -> None:
     recorder = EvolutionRecorder(tmp_path, corner_images(), FEEDING)
     recorder.record(turning_net(0), 1)

@@ -302,6 +302,11 @@ def test_of_pascal_voc_nothing_is_confused(tmp_path: Path) -> None:
     for row in predictions:
         index = labelled.images.names.index(row["image"])
         assert row["right"] == (labelled.marks[index, labelled.classes.index(row["predicted"])] == 1)
+    assert transfer_to(model(), labelled, Place(out), Ask(protocol, layers=("input", "7"))) is None
+    corrected = replace(labelled, marks=labelled.marks.copy())
+    corrected.marks[0] *= -1
+    with pytest.raises(SettingError, match="holds a result"):
+        transfer_to(model(), corrected, Place(out), Ask(protocol, layers=("input", "7")))
     unmade = tmp_path / "unmade"
     with pytest.raises(SettingError, match="several classes on an image, and recipes train with one"):
         transfer_to(model(), labelled, Place(unmade), Ask(protocol), from_scratch("zfnet-small", {}, "cpu"))

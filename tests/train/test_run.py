@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from convscope.errors import ImageSetError, NumberError, SettingError, WeightsError
 from convscope.images import ImageSet
-from convscope.models import load_model
+from convscope.models import Model, Preprocessing, load_model
 from convscope.probes.evaluation.evaluate import evaluate
 from convscope.train.callbacks.records import keep_until, seconds_of
 from convscope.train.callbacks.resumption import LAST
@@ -312,6 +313,33 @@ def test_several_models_vote_by_their_mean(unbroken: Trained, splits: Splits) ->
     assert together.error == np.mean(together.probabilities.argmax(1) != labels)
     assert together.confusion.sum() == len(labels)
     assert together.confusion.trace() == len(labels) * (1 - together.error)
+
+
+class Root(nn.Module):
+    """Answers with the root of how much darker an image is than ``limit``, which is no number for a brighter one."""
+
+    def __init__(self, limit: float) -> None:
+        super().__init__()
+        self.conv, self.limit = nn.Conv2d(1, 3, 8), limit
+
+    def forward(self, image: Tensor) -> Tensor:
+        root: Tensor = (self.limit - image.mean((2, 3))).sqrt()
+        return root + self.conv(image).mean((2, 3))
+
+
+def test_an_answer_that_is_no_number_has_no_rank(data: Path) -> None:
+    images = ImageSet.open(data / "val")
+    feeding = Preprocessing(8, 8, 8, "nearest", (0.0,), (1.0,), True)
+    means = [images.read(index).mean() for index in range(len(images))]
+
+    def model(limit: float) -> Model:
+        return load_model(Root(limit).eval(), preprocessing=feeding, classes=images.classes)
+
+    assert np.isfinite(evaluate(model(256.0), images).probabilities).all()
+    first = means[0]
+    assert min(means) < max(means)
+    with pytest.raises(NumberError, match="NaN or infinit"):
+        evaluate(model(first + 1e-3 if first < max(means) else first - 1e-3), images)
 
 
 def test_data_that_cannot_be_learned_from(tmp_path: Path) -> None:

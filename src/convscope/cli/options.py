@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -156,9 +157,12 @@ def opened(images: Path, limit: int | None, background: str) -> ImageSet:
     return found if limit is None else found.head(limit)
 
 
+_DIGITS = re.compile("[0-9]{1,3}")
+
+
 def _colour(text: str) -> tuple[int, int, int]:
     parts = text.split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) <= 255 for part in parts):
+    if len(parts) != 3 or not all(_DIGITS.fullmatch(part.strip()) and int(part) <= 255 for part in parts):
         raise typer.BadParameter(f"{text!r} is not a colour; write three numbers from 0 to 255, such as 255,255,255")
     red, green, blue = (int(part) for part in parts)
     return red, green, blue

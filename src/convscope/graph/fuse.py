@@ -15,13 +15,16 @@ import torch
 from convscope.finite import is_finite
 from convscope.graph.fold import FRESH, overwrite, replace_nodes
 from convscope.graph.geometry import pair
-from convscope.graph.opgraph import OpGraph, OpNode, Ref
+from convscope.graph.opgraph import INPUT, OpGraph, OpNode, Ref
 from convscope.graph.products import fuse_products, has_products
 
 SUMMED = "conv2d_sum"
 """Name of the fused op that also adds a map, its argument ``other``, and writes the sum over that."""
 _CONVOLUTION = ("input", "weight", "bias", "padding", "stride", "dilation", "groups")
 """The fused ops' arguments by the names that the plain one gives them."""
+_UNDEFINED = frozenset(["sqrt", "rsqrt", "log", "reciprocal"])
+"""Ops that have no answer to some finite numbers; a division by something that the image decides is one as well."""
+_RECTIFIERS = frozenset(["relu", "relu6", "hardtanh"])
 _COPYING = frozenset("conv2d add max_pool2d avg_pool2d adaptive_avg_pool2d mean".split())
 """Readers that keep nothing of the memory they read, unlike a view."""
 
@@ -38,9 +41,21 @@ def can_fuse(graph: OpGraph, device: torch.device) -> bool:
     return device.type == "cpu" and single and built
 
 
+def _hides_nan(graph: OpGraph) -> bool:
+    """Whether finite images and weights may become NaN on the way, as in a division by zero, and meet a rectifier."""
+    live, undefined = {INPUT}, False
+    for node in graph.nodes:
+        if live.isdisjoint(node.inputs):
+            continue
+        live.add(node.name)
+        divisor = node.args[1] if node.op == "div" and len(node.args) > 1 else None
+        undefined |= node.op in _UNDEFINED or (isinstance(divisor, Ref) and divisor.name in live)
+    return undefined and any(node.op in _RECTIFIERS for node in graph.nodes)
+
+
 def make_lean(graph: OpGraph, keep: Collection[str], device: torch.device) -> OpGraph:
     """A graph that touches memory as little as its device and numbers allow; nodes in ``keep`` keep their values."""
-    if can_fuse(graph, device):
+    if can_fuse(graph, device) and not _hides_nan(graph):
         graph = fuse_rectifiers(graph, keep)
         graph = fuse_products(graph, keep) if has_products() else graph
     return overwrite(graph, keep)

@@ -32,6 +32,8 @@ from convscope.probes.diagnosis.result import Diagnosis
 from convscope.probes.diagnosis.settings import Settings
 
 FACTS = "diagnosis.json"
+PICTURES = ("first_layer.png", "spectra.png", "layers.png", "aliasing.png", "comparison.png")
+"""Of which a result may lack some."""
 """Written last: a folder that has it is whole."""
 
 Report = Callable[[str, int, int], None]
@@ -67,7 +69,7 @@ def diagnose_models(
     """
     Settings(ask.limit, ask.shifts, ask.channels)  # complains before anything is read
     used = None if images is None else replace(images, entries=_chosen(images, ask.limit))
-    folder = ResultFolder(Path(output), FACTS, _asked(models, used, ask))
+    folder = ResultFolder(Path(output), FACTS, _asked(models, used, ask), PICTURES)
     count = 0 if used is None else len(used)
     if folder.is_finished(overwrite=overwrite):
         report("diagnose", count * len(models), count * len(models))

@@ -153,9 +153,12 @@ class EvolutionRecorder:
 
     def _is_new(self, index: _Index, position: float, digest: str) -> bool:
         """Whether a recording begins here, in place of the one that the folder holds."""
-        if "study" in self._now:
-            return False
         first = index.entries[0]
+        if "study" in self._now:
+            if position != first.position or digest == first.digest:
+                return False
+            if self.overwrite:
+                self._now.clear()
         if self.overwrite:
             return True
         if position < first.position or (position == first.position and digest != first.digest):

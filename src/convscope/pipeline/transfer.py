@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -44,7 +45,7 @@ FILES = (
 )
 """Of which a result may lack some pictures."""
 CELLS, FEATURES, NETWORKS = "cells", "features", "from-scratch"
-_FORMAT = 1
+_FORMAT = 2
 
 Report = Callable[[str, int, int], None]
 Scratch = Callable[[Prepared, Path, Report], Sequence[Cell]]
@@ -123,6 +124,7 @@ def _asked(model: Model, labelled: Labelled, ask: Ask, alternative: Alternative 
             "count": len(labelled.images),
             "digest": labelled.images.digest,
             "classes": list(labelled.classes),
+            "marks": hashlib.sha256(labelled.marks.tobytes() + repr(labelled.parts).encode()).hexdigest(),
         },
         "settings": wanted,
         "from_scratch": None if alternative is None else alternative.about,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -208,6 +209,9 @@ def test_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         correspond(made, images, parts, ["77"])
     with pytest.raises(PartsError, match="no part 'tail'"):
         correspond(made, images, parts, only=["tail"])
+    for box in ((3.0, 3.0, 3.0, 9.0), (0.0, 0.0, math.nan, 9.0)):
+        with pytest.raises(PartsError, match="part 'eye' of"):
+            correspond(made, images, [*parts, Part(images.names[0], "eye", box)])
     with pytest.raises(ModelError, match="training mode"):
         correspond(replace(made, module=whole_net().train()), images, parts)
     monkeypatch.setattr(covers_module, "MOST_OCCLUSIONS", 20)

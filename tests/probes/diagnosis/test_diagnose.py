@@ -120,6 +120,15 @@ def test_blur_before_subsampling_lowers_aliasing_and_raises_consistency() -> Non
     assert numbers.map_consistency(blurred, PICTURES) > numbers.map_consistency(sharp, PICTURES)
 
 
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_weights_that_are_no_numbers_are_named(bad: float) -> None:
+    broken = classifier()
+    with torch.no_grad():
+        next(broken[3].parameters())[0, 0, 0, :2] = bad
+    with pytest.raises(NumberError, match=r"the weights of '3', .* hold NaN or infinity in 2 of \d+ places"):
+        diagnose(model(broken))
+
+
 def test_single_numbers_are_those_of_the_diagnosis() -> None:
     sick = model(planted())
     whole = found(True)
@@ -194,8 +203,16 @@ def test_mistakes_are_told() -> None:
     broken = classifier()
     with torch.no_grad():
         next(broken[3].parameters())[0, 0, 0, 0] = torch.nan
+    with pytest.raises(NumberError, match=r"the weights of '3', .* hold NaN or infinity in 1 of \d+ places"):
+        diagnose(model(broken), PICTURES)
+    with torch.no_grad():
+        next(broken[3].parameters()).fill_(3e38)
     with pytest.raises(NumberError, match=r"layer '4' gives NaN .* for \d+ of \d+ images, first '0'"):
         diagnose(model(broken), PICTURES)
+    assert numbers.dead_share(model(classifier()), PICTURES) >= 0
+    flat = load_model(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 2)).eval(), preprocessing=FEEDING)
+    with pytest.raises(SettingError, match="no layer of units"):
+        numbers.dead_share(flat, PICTURES)
     with pytest.raises(SettingError, match="no class can be followed"):
         numbers.shift_consistency(load_model(classifier()[:3].eval(), preprocessing=FEEDING), PICTURES)
     with pytest.raises(SettingError, match="no spectrum"):

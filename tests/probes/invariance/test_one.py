@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from convscope.errors import SettingError
+from convscope.errors import NumberError, SettingError
 from convscope.probes.invariance.invariance import invariance
 from convscope.probes.invariance.one import one_image
 from tests.probes.make import answer, model, picture
@@ -38,6 +39,15 @@ def test_probabilities_are_those_of_the_view_that_is_shown() -> None:
 def test_at_rest_nothing_has_moved() -> None:
     (still,) = one_image(ASKED, picture(), "rotate", [0]).steps(8)
     assert still.normalised.max() < 1e-6
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_what_is_no_number_is_an_error(bad: float) -> None:
+    broken = model()
+    with torch.no_grad():
+        broken.module.get_parameter("3.bias")[0] = bad
+    with pytest.raises(NumberError, match=r"layer '4' gives NaN or infinity for this image"):
+        list(one_image(broken, picture(), layers=["4"]).steps(4))
 
 
 def test_settings_are_checked() -> None:

@@ -98,6 +98,14 @@ def test_a_method_is_told_by_its_worst_layer() -> None:
     assert found.sentence("gradient").startswith("Gradient: of 1 layers, 1 read as the unit")
 
 
+@pytest.mark.parametrize("tests", [((0.1, 0.76, 0.1), (0.65, 0.1, 0.1)), ((0.1, 0.54, 0.1), (0.5, 0.1, 0.1))])
+def test_of_several_layers_the_worst_by_its_own_limits_speaks(tests: tuple[tuple[float, float, float], ...]) -> None:
+    better, worse = (row(*ranks, layer=name) for ranks, name in zip(tests, "ab", strict=True))
+    found = Trust((better, worse), ("0",), ())
+    assert better.badge != worse.badge
+    assert found.sentence("deconvnet").endswith(worse.sentence)
+
+
 def test_what_was_not_tested_is_an_error_that_lists_what_was() -> None:
     found = Trust((row(0.1, 0.1, 0.1),), ("0",), ())
     with pytest.raises(AddressError, match=r"no test of 'gradient' at 'x'; the methods are deconvnet, the layers f"):

@@ -16,7 +16,7 @@ from convscope.engine.forward import Forward, prepare
 from convscope.engine.graphs import graph_of
 from convscope.errors import about
 from convscope.images import ImageSet
-from convscope.images.boxes import Part
+from convscope.images.boxes import Part, box_of
 from convscope.images.parts import read_parts
 from convscope.models import Model
 from convscope.probes.correspondence.chance import Distances, bootstrap, drawn_distances, interval, permutation_p
@@ -96,6 +96,8 @@ def correspond_by(
     graph = graph_of(model, run.device)
     features = find_features(graph, layers)
     listed = read_parts(parts, images.names, side=choices.side) if isinstance(parts, str | Path) else tuple(parts)
+    for part in listed:
+        box_of(list(part.box), f"part {part.name!r} of {part.image!r}")
     places = find_places(images, listed, model.preprocessing, choices.only)
     covers = part_covers(places, (model.preprocessing.height, model.preprocessing.width), choices)
     check_room(covers, features)

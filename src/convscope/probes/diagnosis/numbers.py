@@ -25,8 +25,13 @@ from convscope.probes.outputs import check_eval
 
 
 def dead_share(model: Model, images: Pictures, **options: Unpack[Options]) -> float:
-    """Share of all units, over all layers and hidden vectors, that never answer to any of the images."""
+    """Share of all units, over all layers and hidden vectors, that never answer to any of the images.
+
+    Raises SettingError for a network without such.
+    """
     layers = [layer for layer in unit_layers(model, images, **options) if not layer.gate]
+    if not layers:
+        raise SettingError("there is no share of dead units: the network has no layer of units that could be")
     return float(np.concatenate([layer.dead for layer in layers]).mean())
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.errors import NumberError
 from convscope.graph.fold import fold_batch_norm
 from convscope.graph.geometry import pair
 from convscope.graph.opgraph import OpGraph, OpNode, Ref
@@ -48,6 +49,12 @@ def _weight_of(graph: OpGraph, node: OpNode) -> str | None:
 
 def _convolution(graph: OpGraph, node: OpNode) -> Convolution:
     weights = graph.constants[_weight_of(graph, node) or ""].float().cpu().numpy()
+    if not np.isfinite(weights).all():
+        raise NumberError(
+            f"the weights of {node.address!r}, with the norm behind them, hold NaN or infinity in "
+            f"{int((~np.isfinite(weights)).flatten().sum())} of {weights.size} places: training diverged, or the file "
+            "is damaged. Take an earlier checkpoint"
+        )
     down, across = pair(node.argument("stride", 1))
     return Convolution(node.name, node.address, weights, (down, across), int(node.argument("groups", 1)))
 

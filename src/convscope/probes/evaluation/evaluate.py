@@ -14,7 +14,8 @@ from torch import Tensor
 from convscope.engine.forward import Forward, prepare
 from convscope.engine.graphs import graph_of
 from convscope.engine.loading import batches
-from convscope.errors import ImageSetError, ModelError, SettingError
+from convscope.errors import ImageSetError, ModelError, NumberError, SettingError
+from convscope.finite import is_finite
 from convscope.graph.opgraph import OpGraph
 from convscope.images import ImageSet
 from convscope.models import Model, Preprocessing
@@ -58,6 +59,12 @@ def evaluate(
         parts, kept, skipped = [], [], []
         for batch in batches(images, usable, network.views, batch_size, workers):
             parts.append(network.probabilities(batch.views))
+            if not is_finite(parts[-1]):
+                bad = images.names[int(batch.index[~torch.isfinite(parts[-1]).all(1)][0])]
+                raise NumberError(
+                    f"{model.spec} answers NaN or infinity to the image {bad!r}, which has no rank. Look for NaN in "
+                    "the weights, and check how the model is normalised"
+                )
             kept += batch.index.tolist()
             skipped += [(images.names[each.image], each.skipped) for each in batch.outcomes if each.skipped is not None]
             report(number * len(usable) + len(kept) + len(skipped), total)

@@ -14,6 +14,8 @@ from torch import Tensor
 from convscope.engine.allowance import PAIR, images_at_once
 from convscope.engine.forward import Forward, prepare
 from convscope.engine.graphs import graph_of
+from convscope.errors import NumberError
+from convscope.finite import is_finite
 from convscope.models import Model
 from convscope.probes.invariance.compare import as_rows, compare
 from convscope.probes.invariance.invariance import Options, Settings, recipe_for
@@ -62,12 +64,20 @@ class OneImage:
         graph = graph_of(self.model, self.device)
         distances: dict[str, NDArray[np.float64]] = {}
         shares: list[NDArray[np.float32] | None] = []
+        addresses = {each.node: each.address for each in self.watched}
 
         def visit(node: str, values: Tensor) -> None:
             if node == graph.output:
                 outputs = outputs_of(graph, values[:1].float().cpu(), self.model.classes)
                 shares.append(outputs.probabilities(values.float().cpu()).numpy() if outputs.count else None)
+            if node not in addresses:
+                return
             vectors = as_rows(values)
+            if not is_finite(vectors):
+                raise NumberError(
+                    f"layer {addresses[node]!r} gives NaN or infinity for this image. Look for NaN in the "
+                    "weights, and check how the model is normalised"
+                )
             distances[node] = compare(vectors, vectors[0]).normalised()
 
         run(self.model.preprocessing.normalise(torch.from_numpy(self.views[rows])), visit)

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from convscope.errors import AddressError
-from convscope.probes.trust.verdicts import NOT, READS, TESTS, badge_of, sentence_of, titled, verdict_of
+from convscope.probes.trust.verdicts import (
+    LIMITS,
+    MIXED,
+    NOT,
+    READS,
+    TESTS,
+    UNKNOWN,
+    badge_of,
+    sentence_of,
+    titled,
+    verdict_of,
+)
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,7 @@ class Trust:
         )
 
 
-def _worst(row: LayerTrust) -> float:
-    measured = [rank for test, rank in row.ranks.items() if test != "image" and not math.isnan(rank)]
-    return max(measured, default=-math.inf)
+def _worst(row: LayerTrust) -> tuple[int, float]:
+    """What it is called, and how far the worst test is beyond its own limit: those of the tests differ."""
+    measured = [rank / LIMITS[test][1] for test, rank in row.ranks.items() if test != "image" and not math.isnan(rank)]
+    return (UNKNOWN, READS, MIXED, NOT).index(row.badge), max(measured, default=-math.inf)

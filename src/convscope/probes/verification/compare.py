@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from convscope.engine.changed import whole
 from convscope.engine.layers import Layer
@@ -122,6 +122,11 @@ def _projections(
     return Check(layer.address, check, seen.name, float(np.max(differences)), tuple(unit for unit, _, _ in places))
 
 
+def device_of(module: nn.Module, otherwise: torch.device) -> torch.device:
+    """Where a module's parameters are; ``otherwise`` if it has none."""
+    return next((value.device for value in module.parameters()), otherwise)
+
+
 def compare_occluders(seen: Seen, model: Model, rng: np.random.Generator) -> Iterator[Result]:
     """Answers at some places of an occluder against the network's own on whole occluded images."""
     image = seen.recorded.values[INPUT].contiguous()
@@ -129,9 +134,9 @@ def compare_occluders(seen: Seen, model: Model, rng: np.random.Generator) -> Ite
     sides = max(1, height // PATCH), max(1, width // PATCH)
     rows, columns = (tuple(range(0, size - side + 1, side)) for size, side in zip((height, width), sides, strict=True))
     fill = image.mean((2, 3), keepdim=True).expand_as(image)
-    occluders = Occluders(rows, columns, torch.ones(sides, dtype=torch.bool), fill)
+    occluders = Occluders(rows, columns, torch.ones(sides, dtype=torch.bool, device=image.device), fill)
     drawn = sorted(rng.choice(len(occluders), min(PLACES, len(occluders)), replace=False).tolist())
-    device = next((value.device for value in model.module.parameters()), image.device)
+    device = device_of(model.module, image.device)
     with torch.no_grad():
         expected = first_tensor(model.module(occluders.covered(image, drawn).to(device)))
     found: dict[int, Tensor] = {}

@@ -27,6 +27,7 @@ from convscope.probes.verification.compare import (
     compare_method,
     compare_occluders,
     compare_windows,
+    device_of,
 )
 from convscope.probes.verification.eager import watched
 from convscope.probes.verification.reference import DEPARTURES
@@ -102,7 +103,8 @@ def _compared(
     """The graph at all ``layers``, projections from ``projected``."""
     places = {layer.address: answering(seen.recorded, layer, UNITS, rng) for layer in projected}
     paths = {seen.graph.by_name[layer.node].module for layer in layers}
-    yield from compare_graph(seen, layers, *watched(model.module, seen.recorded.values[INPUT], paths))
+    image = seen.recorded.values[INPUT].to(device_of(model.module, seen.recorded.values[INPUT].device))
+    yield from compare_graph(seen, layers, *watched(model.module, image, paths))
     yield from compare_windows(seen, projected, places)
     for method in DEPARTURES:
         yield from compare_method(seen, projected, places, method)
