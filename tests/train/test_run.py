@@ -323,8 +323,8 @@ class Root(nn.Module):
         self.conv, self.limit = nn.Conv2d(1, 3, 8), limit
 
     def forward(self, image: Tensor) -> Tensor:
-        root: Tensor = (self.limit - image.mean((2, 3))).sqrt()
-        return root + self.conv(image).mean((2, 3))
+        answer: Tensor = (self.limit - image.mean((2, 3))).sqrt() + self.conv(image).mean((2, 3))
+        return answer
 
 
 def test_an_answer_that_is_no_number_has_no_rank(data: Path) -> None:
