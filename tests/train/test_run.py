@@ -13,9 +13,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -29,7 +31,7 @@ from convscope.train.feeding import Feeding
 from convscope.train.reading import load_recipe
 from convscope.train.recipe import Recipe
 from convscope.train.result import Trained
-from convscope.train.run import train
+from convscope.train.run import Machine, train
 from convscope.train.splits import Splits, open_splits
 from convscope.zoo.snapshot import describe
 from tests.cli.process import finished, shell
@@ -289,6 +291,29 @@ def test_images_larger_than_memory_are_decoded_again(
 ) -> None:
     monkeypatch.setattr("convscope.train.survey.survey.__defaults__", (0,))
     found = train(tiny(), splits, tmp_path / "run")
+    assert rows(found.path / "steps.csv") == rows(unbroken.path / "steps.csv")
+
+
+class StopIn(Callback):
+    """Ends a run as an error does, when ``epochs`` are done."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
+        if trainer.current_epoch == self.epochs:
+            raise InterruptedError
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_stopped_run_that_decodes_again_goes_on_in_the_same_order(
+    splits: Splits, unbroken: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr("convscope.train.survey.survey.__defaults__", (0,))
+    machine = Machine(workers=workers)
+    with pytest.raises(InterruptedError):
+        train(tiny(), splits, tmp_path / "run", machine=machine, callbacks=[StopIn(1)])
+    found = train(tiny(), splits, tmp_path / "run", machine=machine)
     assert rows(found.path / "steps.csv") == rows(unbroken.path / "steps.csv")
 
 

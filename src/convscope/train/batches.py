@@ -61,12 +61,13 @@ class Order(Sampler[list[int]]):
     """Lists of at most ``batch`` numbers below ``count``: shuffled by seed and epoch, or in order without a seed.
 
     Of several processes each takes its share of every batch. Processes must take equally many steps, so a shuffled
-    last batch that does not give one image to each is left out.
+    last batch that does not give one image to each is left out. ``done`` steps were taken before a stop.
     """
 
-    def __init__(self, count: int, batch: int, seed: int | None, share: Share) -> None:
+    def __init__(self, count: int, batch: int, seed: int | None, share: Share, done: int = 0) -> None:
         self.count, self.batch, self.seed, self.share = count, batch, seed, share
-        self.epoch = 0
+        self.epoch = done // max(1, len(self))
+        """The first: processes that decode are told what to fetch before the trainer says which epoch it is."""
 
     def set_epoch(self, epoch: int) -> None:
         """Tell which epoch is next; the trainer calls it."""
@@ -89,11 +90,11 @@ class Order(Sampler[list[int]]):
 
 
 class Batches(L.LightningDataModule):
-    """The two loaders of a run; ``stored`` holds ``training`` and ``validation``."""
+    """The two loaders of a run; ``stored`` holds ``training`` and ``validation``, ``done`` steps are behind it."""
 
-    def __init__(self, stored: Mapping[str, Stored], batch: int, seed: int, workers: int) -> None:
+    def __init__(self, stored: Mapping[str, Stored], batch: int, seed: int, workers: int, done: int = 0) -> None:
         super().__init__()
-        self.stored, self.batch, self.seed, self.workers = stored, batch, seed, workers
+        self.stored, self.batch, self.seed, self.workers, self.done = stored, batch, seed, workers, done
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled anew in every epoch."""
@@ -111,6 +112,6 @@ class Batches(L.LightningDataModule):
             raise SettingError(
                 f"{len(data)} {part} images in batches of {self.batch} cannot be shared by {share.world} devices"
             )
-        order = Order(len(data), self.batch, seed, share)
+        order = Order(len(data), self.batch, seed, share, self.done)
         workers = 0 if data.surveyed.pixels is not None else self.workers
         return DataLoader(data, batch_size=None, sampler=order, num_workers=workers, persistent_workers=workers > 0)

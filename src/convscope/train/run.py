@@ -78,8 +78,7 @@ def train(
     if (finished := read_trained(run)) is not None:
         return finished
     last = run / LAST if (run / LAST).exists() else None
-    if last is not None:
-        check_state(last)
+    done = 0 if last is None else check_state(last)
     views = views_of(recipe)
     surveyed = {
         part: survey(images, views, partial(report, f"read {part}"))
@@ -98,7 +97,7 @@ def train(
         Resumption(run),
     ]
     stored = {part: Stored(each, views, splits.training.classes) for part, each in surveyed.items()}
-    batches = Batches(stored, recipe.batch, seed, used.workers)
+    batches = Batches(stored, recipe.batch, seed, used.workers, done)
     with _quiet():
         trainer = _trainer(recipe, run, used, watching)
         trainer.fit(training, datamodule=batches, ckpt_path=last, weights_only=True)

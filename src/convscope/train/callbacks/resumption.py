@@ -39,13 +39,13 @@ class Resumption(Checkpoint):
             ) from error
 
 
-def check_state(path: Path) -> None:
-    """Raise WeightsError unless the state is there as it was written; nothing in it is run."""
+def check_state(path: Path) -> int:
+    """The steps that are done; raises WeightsError unless the state is as it was written. Nothing in it is run."""
     try:
         with zipfile.ZipFile(path) as archive:
             if (bad := archive.testzip()) is not None:
                 raise ValueError(f"{bad} has other bytes than were written")
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["global_step"])
     except Exception as error:  # a damaged file makes its readers raise nearly anything
         raise WeightsError(
             f"{path}, from which a stopped run goes on, is damaged ({type(error).__name__}: "
