@@ -96,6 +96,7 @@ def test_changes_are_written_as_in_toml() -> None:
         ({"network__form": "resnet"}, "choose one of: "),
         ({"images__crops": "eleven"}, "choose one of: ten, random, middle"),
         ({"images__resize": 10}, "smaller than the network's 16 pixels"),
+        ({"evaluation": "ten", "images__resize": 16}, "enlarge images.resize, or choose evaluation 'middle'"),
         ({"optimiser__momentum": 1.0}, "below 1"),
         ({"optimiser__weight_decay": -1.0}, "must not be negative"),
         ({"renormalise": 0.0}, "a radius, above 0"),

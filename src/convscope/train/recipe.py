@@ -147,3 +147,8 @@ def _rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
         recipe.images.resize >= side,
         f"images.resize is {recipe.images.resize}, smaller than the network's {side} pixels",
     )
+    yield (
+        recipe.evaluation != "ten" or recipe.images.resize > side,
+        f"evaluation is 'ten', and images.resize is {recipe.images.resize}, which leaves nothing to cut from for a "
+        f"network of {side} pixels; enlarge images.resize, or choose evaluation 'middle'",
+    )
