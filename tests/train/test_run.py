@@ -278,6 +278,17 @@ def test_renormalised_filters_stay_within_the_radius(splits: Splits, tmp_path: P
     assert weights["fc8.weight"].square().mean(1).sqrt().max() > 0.1
 
 
+def test_a_snapshot_of_a_step_is_renormalised_and_comes_before_that_of_its_epoch(
+    splits: Splits, tmp_path: Path
+) -> None:
+    found = train(tiny(renormalise=0.1, epochs=1, steps=[1, 4]), splits, tmp_path / "run")
+    names = ("epoch-0000", "step-000001", "step-000004", "epoch-0001")
+    assert found.snapshots == tuple(f"{name}.safetensors" for name in names)
+    first, fourth, last = (load_file(found.path / "snapshots" / name) for name in found.snapshots[1:])
+    assert first["conv2.weight"].square().mean((1, 2, 3)).sqrt().max() <= 0.1 + 1e-6
+    assert all(torch.equal(fourth[name], last[name]) for name in last)
+
+
 def test_images_that_cannot_be_read_are_listed(data: Path, tmp_path: Path) -> None:
     draw_splits(tmp_path / "data")
     (tmp_path / "data/train/down/03.png").write_bytes(b"no picture")

@@ -17,7 +17,6 @@ from convscope.train.draws import drawn_from
 from convscope.train.feeding import Feeding
 from convscope.train.optimisers import OPTIMISERS, cycle_share
 from convscope.train.recipe import Recipe
-from convscope.train.renormalise import renormalise
 
 CROPS, DROPOUT = range(2)
 """What is drawn."""
@@ -50,11 +49,6 @@ class Training(L.LightningModule):
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(labels))
         self.log("train_error", wrong, on_step=False, on_epoch=True, batch_size=len(labels))
         return loss
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Renormalise after the step, as the paper does."""
-        if self.recipe.renormalise is not None:
-            renormalise(self.network, self.recipe.renormalise)
 
     def validation_step(self, batch: Batch) -> None:
         """Loss and errors on the middle of each image."""

@@ -27,6 +27,7 @@ from convscope.regular import read_text
 from convscope.train.batches import Batches, Stored
 from convscope.train.callbacks.plateau import Plateau
 from convscope.train.callbacks.records import Records
+from convscope.train.callbacks.renormalising import Renormalising
 from convscope.train.callbacks.reporting import Report, Reporting
 from convscope.train.callbacks.resumption import LAST, Resumption, check_state
 from convscope.train.callbacks.snapshots import Snapshots
@@ -89,6 +90,7 @@ def train(
     training = Training(network, recipe, Feeding(recipe.images, mean, recipe.architecture.side), seed)
     about = Snapshot(recipe.architecture, splits.training.classes, recipe.images.resize, INTERPOLATION, 0, 0, key)
     watching = [
+        *([] if recipe.renormalise is None else [Renormalising(recipe.renormalise)]),
         *([Plateau(recipe.schedule)] if recipe.schedule.kind == "plateau" else []),
         Snapshots(run, about, centre_of(mean, recipe)),
         Records(run),

@@ -122,4 +122,5 @@ def snapshots_of(run: Path) -> tuple[Path, ...]:
     found = [(describe(path), path) for path in sorted((run / FOLDER).glob(f"*{SUFFIX}"))]
     if not found:
         raise WeightsError(f"{run} holds no {FOLDER}/*{SUFFIX}; give the folder that `convscope train` wrote")
-    return tuple(path for _, path in sorted(found, key=lambda pair: pair[0].step))
+    # After the last step of an epoch, the snapshot of that step comes before the epoch's own.
+    return tuple(path for _, path in sorted(found, key=lambda pair: (pair[0].step, pair[0].epoch)))
