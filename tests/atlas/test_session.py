@@ -13,9 +13,10 @@ import pytest
 from convscope.atlas.digests import DIGESTS
 from convscope.atlas.manifest import JOURNAL, MANIFEST, Provenance
 from convscope.atlas.reader import Atlas
-from convscope.atlas.session import LOCK, locked, open_for_writing, stored_provenance
+from convscope.atlas.session import locked, open_for_writing, stored_provenance
 from convscope.atlas.writer import write_table
 from convscope.errors import AtlasError, AtlasFormatError, AtlasMismatchError
+from convscope.lock import LOCK
 from tests.atlas.make import make_atlas, make_manifest
 from tests.atlas.test_writer import environment
 
@@ -171,6 +172,6 @@ def test_a_lock_that_was_removed_locks_nothing(tmp_path: Path, monkeypatch: pyte
     def removed(lock: object, how: int) -> None:
         (tmp_path / LOCK).unlink()
 
-    monkeypatch.setattr("convscope.atlas.session.fcntl.flock", removed)
+    monkeypatch.setattr("convscope.lock.fcntl.flock", removed)
     with pytest.raises(AtlasError, match="until now, and removed it"), locked(tmp_path):
         pass

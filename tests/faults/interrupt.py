@@ -35,12 +35,12 @@ import torch
 from convscope.atlas.damage import check_files
 from convscope.atlas.digests import DIGESTS
 from convscope.atlas.manifest import JOURNAL, MANIFEST
-from convscope.atlas.session import LOCK
 from convscope.engine import loading
 from convscope.engine import scan as scanning
 from convscope.engine.graphs import graph_of
 from convscope.errors import ConvscopeError
 from convscope.images import ImageSet
+from convscope.lock import LOCK
 from convscope.models import Model
 from convscope.pipeline import winners as choosing
 from convscope.pipeline.build import Ask, build_atlas

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from convscope.atlas.reader import Atlas
-from convscope.atlas.session import LOCK, locked
+from convscope.atlas.session import locked
 from convscope.engine import scan as scanning
 from convscope.engine.project import project
 from convscope.errors import (
@@ -28,6 +28,7 @@ from convscope.errors import (
 )
 from convscope.images import ImageSet
 from convscope.images.decode import PIXEL_LIMIT
+from convscope.lock import LOCK
 from convscope.models import Model, load_model
 from convscope.pipeline import winners as choosing
 from convscope.pipeline.build import NO_PEAKS, Ask, build_atlas

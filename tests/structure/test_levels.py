@@ -16,6 +16,7 @@ LEVELS = {
     "convscope.cores": 0,
     "convscope.errors": 0,
     "convscope.extras": 0,
+    "convscope.lock": 0,
     "convscope.regular": 0,
     "convscope.sizes": 0,
     "convscope.strict": 0,

@@ -117,6 +117,30 @@ def test_the_seed_decides(unbroken: Trained, splits: Splits, tmp_path: Path) -> 
     assert rows(other.path / "steps.csv")[0]["loss"] != rows(unbroken.path / "steps.csv")[0]["loss"]
 
 
+class Meanwhile(Callback):
+    """Calls something else in the midst of a run."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.call = call
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.call()
+
+
+def test_one_process_at_a_time_trains_in_a_folder(unbroken: Trained, splits: Splits, tmp_path: Path) -> None:
+    told = []
+
+    def again() -> None:
+        with pytest.raises(SettingError, match=r"another process is training in .*run \(process \d+\)") as refused:
+            train(tiny(), splits, tmp_path / "run")
+        told.append(refused)
+
+    found = train(tiny(), splits, tmp_path / "run", callbacks=[Meanwhile(again)])
+    assert len(told) == 3
+    assert rows(found.path / "steps.csv") == rows(unbroken.path / "steps.csv")
+    assert train(tiny(), splits, tmp_path / "run") == found
+
+
 SCHEDULES = {
     "cycle": {},
     "plateau": {"schedule.kind": "plateau", "schedule.patience": 1, "epochs": 5, "optimiser.rate": 1e-4},
@@ -311,7 +335,7 @@ class StopIn(Callback):
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
 
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.current_epoch == self.epochs:
             raise InterruptedError
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TextIO
 
 from convscope.atlas.digests import DIGESTS, begin_digests, has_digests
 from convscope.atlas.manifest import JOURNAL, MANIFEST, Provenance, read_manifest, read_versioned
@@ -18,9 +16,7 @@ from convscope.atlas.strictjson import decode, dumps
 from convscope.atlas.tables import PARTITIONED
 from convscope.atlas.writer import TEMPORARY, write_text
 from convscope.errors import AtlasError, AtlasMismatchError
-from convscope.regular import kind_of
-
-LOCK = ".convscope.lock"
+from convscope.lock import LOCK, locked_by
 
 
 @contextmanager
@@ -51,31 +47,15 @@ def open_for_writing(folder: Path, provenance: Provenance, *, overwrite: bool = 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder's exclusive lock, which dies with the process; AtlasError if another one has it."""
-    with _lock_of(folder) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise AtlasError(
-                f"{folder} is being written by another process ({lock.read().strip() or 'unknown'}). "
-                "Wait until it has finished, or write to another folder with -o DIR."
-            ) from None
-        if not os.fstat(lock.fileno()).st_nlink:
-            raise AtlasError(f"another process was writing {folder} until now, and removed it. Run this again.")
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()}\n")
-        lock.flush()
+    with locked_by(folder, AtlasError, partial(_busy, folder)):
         yield
 
 
-def _lock_of(folder: Path) -> TextIO:
-    path = folder / LOCK
-    # Never through a link: what an atlas of somebody else's names as its lock would be emptied.
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        kind = kind_of(path.lstat().st_mode)
-        raise AtlasError(f"{path} is {kind}, expected the file that is locked. Remove it first.")
-    return open(path, "a+", encoding="utf-8", opener=lambda name, _flags: os.open(name, flags, 0o666))
+def _busy(folder: Path, holder: str) -> str:
+    return (
+        f"{folder} is being written by another process ({holder}). "
+        "Wait until it has finished, or write to another folder with -o DIR."
+    )
 
 
 def check_links(folder: Path) -> None:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from convscope.atomic import replacing
 from convscope.errors import SettingError
+from convscope.lock import locked_by
 from convscope.models import Preprocessing
 from convscope.regular import read_text
 from convscope.train.batches import Batches, Stored
@@ -69,15 +70,30 @@ def train(
     """Train a network by ``recipe`` in the folder ``output``, or go on where a stopped run of the same recipe ended.
 
     A run that was stopped gives, once it is finished, what an unbroken one gives on the same machine. Raises
-    SettingError for a folder with another run, NumberError if the loss is not finite, and WeightsError if a snapshot
-    cannot be written, or the state to go on from is damaged; what was written before stays. Afterwards the last
-    snapshot is evaluated as the recipe says.
+    SettingError for a folder with another run, or in which another process trains, NumberError if the loss is not
+    finite, and WeightsError if a snapshot cannot be written, or the state to go on from is damaged; what was written
+    before stays. Afterwards the last snapshot is evaluated as the recipe says.
     """
-    used = machine or Machine()
     run = Path(output)
     key = begin(run, recipe, splits, seed)
     if (finished := read_trained(run)) is not None:
         return finished
+    with _alone(run):
+        if (finished := read_trained(run)) is not None:  # by whoever had the folder until now
+            return finished
+        return _trained(run, key, recipe, splits, seed, machine or Machine(), callbacks, report)
+
+
+def _trained(
+    run: Path,
+    key: str,
+    recipe: Recipe,
+    splits: Splits,
+    seed: int,
+    machine: Machine,
+    callbacks: Sequence[Callback],
+    report: Report,
+) -> Trained:
     last = run / LAST if (run / LAST).exists() else None
     done = 0 if last is None else check_state(last)
     views = views_of(recipe)
@@ -99,9 +115,9 @@ def train(
         Resumption(run),
     ]
     stored = {part: Stored(each, views, splits.training.classes) for part, each in surveyed.items()}
-    batches = Batches(stored, recipe.batch, seed, used.workers, done)
+    batches = Batches(stored, recipe.batch, seed, machine.workers, done)
     with _quiet():
-        trainer = _trainer(recipe, run, used, watching)
+        trainer = _trainer(recipe, run, machine, watching)
         trainer.fit(training, datamodule=batches, ckpt_path=last, weights_only=True)
     skipped = tuple(pair for part in surveyed.values() for pair in part.skipped)
     if trainer.is_global_zero:
@@ -110,6 +126,20 @@ def train(
     found = read_trained(run)
     assert found is not None
     return found
+
+
+@contextmanager
+def _alone(run: Path) -> Iterator[None]:
+    """No other process trains in the folder; those that share this run come in with the first one."""
+    if not is_first_process():
+        yield
+        return
+    with locked_by(run, SettingError, partial(_busy, run)):
+        yield
+
+
+def _busy(run: Path, holder: str) -> str:
+    return f"another process is training in {run} ({holder}); wait until it has finished, or choose another folder"
 
 
 def is_first_process() -> bool:
