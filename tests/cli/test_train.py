@@ -76,6 +76,8 @@ def test_images_that_a_list_names_are_left_out_and_recorded(run: Run, place: Pat
         (["train", "zfnet-small", "nowhere", "-o", "x"], "ImageSetError: "),
         (["train", "zfnet-small", "one", "-o", "x"], "ImageSetError: one has 1 class; training needs at least two"),
         (["train", "zfnet-small", "data", "-o", "data/x"], "AtlasError: data/x lies in the image folder data"),
+        (["train", "zfnet-small", "data", "-o", "x", "--accelerator", "foo"], "SettingError: accelerator 'foo' with 1"),
+        (["train", "zfnet-small", "data", "-o", "x", "--devices", "0"], "SettingError: devices is 0; it must be at"),
         (["evaluate", "snapshot:nowhere", "data"], "SpecError: snapshot:nowhere: there is no such file"),
         (["evaluate", "zoo:zfnet", "data"], "ModelError: zoo:zfnet has no class names"),
     ],

@@ -100,6 +100,7 @@ def test_changes_are_written_as_in_toml() -> None:
         ({"optimiser__momentum": 1.0}, "below 1"),
         ({"optimiser__weight_decay": -1.0}, "must not be negative"),
         ({"renormalise": 0.0}, "a radius, above 0"),
+        ({"network__deviation": -1.0}, "network.deviation is -1.0; it must be above 0"),
         ({"snapshots": [-1]}, "0 for the untrained network"),
         ({"steps": [0]}, "steps count from 1"),
         ({"batch__size": 4}, "batch is a value"),

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -115,6 +116,44 @@ def test_another_run_in_the_same_folder_is_refused(unbroken: Trained, splits: Sp
 def test_the_seed_decides(unbroken: Trained, splits: Splits, tmp_path: Path) -> None:
     other = train(tiny(epochs=1), splits, tmp_path / "other", seed=1)
     assert rows(other.path / "steps.csv")[0]["loss"] != rows(unbroken.path / "steps.csv")[0]["loss"]
+
+
+@pytest.mark.parametrize(
+    ("machine", "changes", "words"),
+    [
+        ({"accelerator": "foo"}, {}, "accelerator 'foo' with 1 devices is not to be had here"),
+        ({"accelerator": "tpu"}, {}, "accelerator 'tpu' with 1 devices is not to be had here"),
+        ({"devices": 0}, {}, "devices is 0; it must be at least 1"),
+        ({"devices": -3}, {}, "devices is -3; it must be at least 1"),
+        ({"workers": -1}, {}, "workers is -1; it must be at least 0"),
+        ({"accelerator": "cpu"}, {"precision": "16-mixed"}, "precision is '16-mixed', which a CPU does not compute"),
+    ],
+)
+def test_a_machine_that_is_not_there_is_refused_before_images_are_read(
+    splits: Splits, tmp_path: Path, machine: dict[str, Any], changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SettingError, match=words):
+        train(tiny(**changes), splits, tmp_path / "run", machine=Machine(**machine))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_run_is_read_where_it_could_not_be_trained(unbroken: Trained, splits: Splits) -> None:
+    assert train(tiny(), splits, unbroken.path, machine=Machine("tpu")) == unbroken
+
+
+def test_a_seed_below_zero_is_refused(data: Path, splits: Splits, tmp_path: Path) -> None:
+    for refused in (lambda: open_splits(data, seed=-1), lambda: train(tiny(), splits, tmp_path / "run", seed=-1)):
+        with pytest.raises(SettingError, match="seed is -1; it must be 0 or above"):
+            refused()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_result_without_snapshots_is_refused(unbroken: Trained, splits: Splits, tmp_path: Path) -> None:
+    run = shutil.copytree(unbroken.path, tmp_path / "run")
+    found = json.loads((run / "result.json").read_text())
+    (run / "result.json").write_text(json.dumps(found | {"snapshots": []}))
+    with pytest.raises(SettingError, match=r"result\.json names no snapshot"):
+        train(tiny(), splits, run)
 
 
 class Meanwhile(Callback):

@@ -72,7 +72,8 @@ def ablate(
     ] = None,
     accelerator: Accelerator = "auto",
     workers: Annotated[
-        int, typer.Option("--workers", help="Processes of each run that decode images, where not all fit in memory.")
+        int,
+        typer.Option("--workers", min=0, help="Processes of each run that decode images, where not all fit in memory."),
     ] = 2,
     ray: Ray = None,
     ray_workers: RayWorkers = None,

@@ -52,11 +52,11 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change the recipe: epochs=3, optimiser.rate=0.02, …"),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Decides weights, order, crops, dropout.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides weights, order, crops, dropout.")] = 0,
     accelerator: Accelerator = "auto",
     devices: Annotated[int, typer.Option("--devices", help="How many share each batch.")] = 1,
     workers: Annotated[
-        int, typer.Option("--workers", help="Processes that decode images, where not all fit in memory.")
+        int, typer.Option("--workers", min=0, help="Processes that decode images, where not all fit in memory.")
     ] = 4,
     max_memory: MaxMemory = None,
     as_json: AsJson = False,

@@ -142,6 +142,8 @@ def _rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
         recipe.renormalise is None or recipe.renormalise > 0,
         "renormalise is a radius, above 0",
     )
+    deviation = recipe.network.deviation
+    yield deviation is None or deviation > 0, f"network.deviation is {deviation}; it must be above 0"
     side = recipe.architecture.side
     yield (
         recipe.images.resize >= side,

@@ -107,7 +107,10 @@ def read_trained(run: Path) -> Trained | None:
     except FileNotFoundError:
         return None
     described = parsed_json(text, str(path), lambda said: SettingError(f"{said}; remove it, to evaluate the run again"))
-    return replace(Reader(SettingError).decode(Trained, described, str(path)), run=str(run))  # it may have been moved
+    found = Reader(SettingError).decode(Trained, described, str(path))
+    if not found.snapshots:
+        raise SettingError(f"{path} names no snapshot, and a run has at least its last; remove it, to evaluate again")
+    return replace(found, run=str(run))  # it may have been moved
 
 
 def _spread(images: ImageSet, most: int) -> ImageSet:

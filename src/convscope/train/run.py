@@ -15,9 +15,11 @@ from typing import Any, Literal
 
 import lightning as L
 import torch
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
 from convscope.atomic import replacing
@@ -32,11 +34,11 @@ from convscope.train.callbacks.renormalising import Renormalising
 from convscope.train.callbacks.reporting import Report, Reporting
 from convscope.train.callbacks.resumption import LAST, Resumption, check_state
 from convscope.train.callbacks.snapshots import Snapshots
-from convscope.train.draws import drawn_from
+from convscope.train.draws import check_seed, drawn_from
 from convscope.train.feeding import Feeding
 from convscope.train.module import Training
 from convscope.train.recipe import Images, Recipe
-from convscope.train.result import Trained, measured, read_trained, write_trained
+from convscope.train.result import RESULT, Trained, measured, read_trained, write_trained
 from convscope.train.splits import Splits
 from convscope.train.survey import Surveyed, survey
 from convscope.zoo.architecture import Architecture, build
@@ -56,6 +58,11 @@ class Machine:
     devices: int = 1
     workers: int = 4
 
+    def __post_init__(self) -> None:
+        for name, value, least in (("devices", self.devices, 1), ("workers", self.workers, 0)):
+            if value < least:
+                raise SettingError(f"{name} is {value}; it must be at least {least}")
+
 
 def train(
     recipe: Recipe,
@@ -70,18 +77,21 @@ def train(
     """Train a network by ``recipe`` in the folder ``output``, or go on where a stopped run of the same recipe ended.
 
     A run that was stopped gives, once it is finished, what an unbroken one gives on the same machine. Raises
-    SettingError for a folder with another run, or in which another process trains, NumberError if the loss is not
-    finite, and WeightsError if a snapshot cannot be written, or the state to go on from is damaged; what was written
-    before stays. Afterwards the last snapshot is evaluated as the recipe says.
+    SettingError for a folder with another run, or in which another process trains, and for a machine that is not
+    there; NumberError if the loss is not finite, and WeightsError if a snapshot cannot be written, or the state to go
+    on from is damaged; what was written before stays. Afterwards the last snapshot is evaluated as the recipe says.
     """
-    run = Path(output)
+    run, used = Path(output), machine or Machine()
+    check_seed(seed)
+    if not (run / RESULT).exists():  # what is finished is read on any machine
+        check_machine(recipe, used)
     key = begin(run, recipe, splits, seed)
     if (finished := read_trained(run)) is not None:
         return finished
     with _alone(run):
         if (finished := read_trained(run)) is not None:  # by whoever had the folder until now
             return finished
-        return _trained(run, key, recipe, splits, seed, machine or Machine(), callbacks, report)
+        return _trained(run, key, recipe, splits, seed, used, callbacks, report)
 
 
 def _trained(
@@ -126,6 +136,23 @@ def _trained(
     found = read_trained(run)
     assert found is not None
     return found
+
+
+def check_machine(recipe: Recipe, machine: Machine) -> None:
+    """Raise SettingError where a recipe cannot be trained: an accelerator or devices that are not there."""
+    try:
+        with _quiet():
+            trainer = L.Trainer(
+                accelerator=machine.accelerator, devices=machine.devices, logger=False, enable_checkpointing=False
+            )
+    except (MisconfigurationException, ValueError, TypeError, ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingError(
+            f"accelerator {machine.accelerator!r} with {machine.devices} devices is not to be had here ({reason}); "
+            "choose 'auto' or 'cpu', or fewer devices"
+        ) from error
+    if recipe.precision == "16-mixed" and isinstance(trainer.accelerator, CPUAccelerator):
+        raise SettingError("precision is '16-mixed', which a CPU does not compute; choose 32 or bf16-mixed, or a GPU")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 from convscope.errors import ExclusionError, ImageSetError
 from convscope.images import ImageSet
 from convscope.images.exclusion import Excluded, without
+from convscope.train.draws import check_seed
 
 TRAINING = ("train", "training")
 HELD_OUT = ("val", "validation", "valid", "test", "t10k")
@@ -69,8 +70,9 @@ def open_splits(
 
     ``excluded`` images are left out of the training part, by their names in it; of a set that is itself divided, before
     that. Raises ImageSetError for a set without labels or with a single class, ExclusionError for a list that does not
-    fit.
+    fit, and SettingError for a seed below 0.
     """
+    check_seed(seed)
     if validation is not None:
         return Splits(_less(data, excluded), ImageSet.open(validation), "given", _names(excluded))
     if isinstance(data, str | Path) and (folders := _folders(Path(data))):
