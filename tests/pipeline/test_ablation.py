@@ -12,7 +12,7 @@ import pytest
 
 from convscope.errors import SettingError
 from convscope.interval import Interval
-from convscope.pipeline.ablation import FACTS, Place, ablate
+from convscope.pipeline.ablation import FACTS, FILES, RUNS, Place, ablate
 from convscope.pipeline.ablation_report import Circumstances, report_of
 from convscope.pipeline.ablation_rows import RunRow, SummaryRow, ValueRow, run_rows, summary_rows, value_rows
 from convscope.pipeline.ablation_table import differences_of, percent, points, probability, size, table_of
@@ -21,7 +21,7 @@ from convscope.train.ablation.ablate import Ask, Crew
 from convscope.train.ablation.reading import load_plan
 from convscope.train.ablation.runs import Source
 from convscope.train.ablation.statistics import Difference
-from tests.train.ablation.make import result_of, write_plan
+from tests.train.ablation.make import in_this_process, result_of, write_plan
 from tests.train.ablation.test_processes import stand_in
 from tests.train.make import draw_splits
 
@@ -122,6 +122,27 @@ def test_another_plan_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"plan tiny, variant 'base': .*network.form is 'vgg'"):
         ablate(wrong, Place(tmp_path / "new"))
     assert not (tmp_path / "new").exists()
+
+
+def test_the_result_of_another_command_is_not_mixed_with_its_own(tmp_path: Path) -> None:
+    ask = Ask(load_plan(write_plan(tmp_path)), Source(str(draw_splits(tmp_path / "pictures"))))
+    other = tmp_path / "out/transfer.json"
+    other.parent.mkdir()
+    other.write_text(json.dumps({"key": "k", "made_with": {}}))
+    with pytest.raises(SettingError, match=r"holds the result of another command \(transfer\.json\)"):
+        ablate(ask, Place(tmp_path / "out"))
+    assert [*other.parent.iterdir()] == [other]
+
+
+def test_files_of_an_older_result_do_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convscope.train.ablation.ablate.carry_out_all", in_this_process)
+    plan, source = load_plan(write_plan(tmp_path)), Source(str(draw_splits(tmp_path / "pictures")))
+    ablate(Ask(replace(plan, seeds=1), source), Place(tmp_path / "out"))
+    with_all = {path.name for path in (tmp_path / "out").iterdir()}
+    ablate(Ask(replace(plan, seeds=1, measures=(), curves=()), source), Place(tmp_path / "out"))
+    without = {path.name for path in (tmp_path / "out").iterdir()}
+    assert with_all == {FACTS, RUNS, *FILES}
+    assert with_all - without == {"curves.parquet", "curves.png", "measures.png"}
 
 
 def test_when_every_run_fails_it_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

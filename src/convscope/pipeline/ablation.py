@@ -29,7 +29,7 @@ from convscope.pipeline.ablation_rows import (
     summary_rows,
     value_rows,
 )
-from convscope.pipeline.results import ResultFolder
+from convscope.pipeline.results import ResultFolder, check_place
 from convscope.regular import read_text
 from convscope.train.ablation.ablate import Ask, Crew, Prepared, Report, carry_out, prepare
 from convscope.train.ablation.curves import CURVES
@@ -37,6 +37,19 @@ from convscope.train.ablation.measures import MEASURES
 from convscope.train.ablation.result import Ablation
 
 FACTS, RUNS = "ablation.json", "runs"
+FILES = (
+    "runs.csv",
+    "values.parquet",
+    "summary.parquet",
+    "summary.csv",
+    "curves.parquet",
+    "figure.png",
+    "gap.png",
+    "measures.png",
+    "curves.png",
+    "report.md",
+)
+"""All that a result may have beside its facts and the runs."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +83,7 @@ def ablate(
     """
     used = crew or Crew()
     prepared = prepare(ask)
-    folder = ResultFolder(place.output, FACTS, _asked(prepared))
+    folder = ResultFolder(place.output, FACTS, _asked(prepared), FILES)
     _check_owner(folder, ask.plan.name, overwrite=overwrite)
     started = time.perf_counter()
     place.trainings.mkdir(parents=True, exist_ok=True)
@@ -118,6 +131,7 @@ def _figures(found: Ablation) -> list[tuple[str, str, Callable[[Ablation], bytes
 
 def _check_owner(folder: ResultFolder, plan: str, *, overwrite: bool) -> None:
     """A changed plan may replace its own result, as runs are kept; not that of another plan."""
+    check_place(folder.path, folder.facts)
     try:
         known = json.loads(read_text(folder.path / folder.facts))["plan"]["name"]
     except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
