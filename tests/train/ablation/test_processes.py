@@ -76,6 +76,23 @@ def test_an_executor_tells_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert ended == {"a": None, "b": "its process ended with code 1; its last words: so it ends"}
 
 
+def test_an_executor_is_told_addresses_as_they_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stand_in(
+        monkeypatch,
+        "task = json.loads(sys.stdin.readline())\n"
+        "print(json.dumps({'error': 'NumberError', 'message': ' '.join([task['data'], task['validation']])}))",
+    )
+    monkeypatch.chdir(tmp_path)
+    ended: dict[str, str | None] = {}
+    tasks = [
+        replace(TASK, folder="a", data="s3://bucket/train", validation="s3:/bucket/val"),
+        replace(TASK, folder="b", data="data", validation="val"),
+    ]
+    carry_out_elsewhere(tasks, Elsewhere(), lambda *_: None, ended.__setitem__)
+    assert ended["a"] == "NumberError: s3://bucket/train s3:/bucket/val"
+    assert ended["b"] == f"NumberError: {tmp_path / 'data'} {tmp_path / 'val'}"
+
+
 @pytest.mark.parametrize(
     ("code", "reason"),
     [

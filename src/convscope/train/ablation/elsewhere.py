@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from convscope.engine.executor import Executor, Steps, stepwise
+from convscope.images.remote import is_address
 from convscope.train.ablation.processes import Report, carry_out_all
 from convscope.train.ablation.worker import Task
 
@@ -39,6 +40,9 @@ def carry_out_elsewhere(
 
 
 def _rooted(task: Task) -> Task:
-    validation = None if task.validation is None else str(Path(task.validation).absolute())
-    folder, data = str(Path(task.folder).absolute()), str(Path(task.data).absolute())
-    return replace(task, folder=folder, data=data, validation=validation)
+    validation = None if task.validation is None else _source(task.validation)
+    return replace(task, folder=str(Path(task.folder).absolute()), data=_source(task.data), validation=validation)
+
+
+def _source(text: str) -> str:
+    return text if is_address(text) else str(Path(text).absolute())
