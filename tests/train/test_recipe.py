@@ -86,6 +86,12 @@ def test_changes_are_written_as_in_toml() -> None:
     assert recipe.architecture.hidden == ()
 
 
+def test_a_value_that_is_changed_again_is_changed_last() -> None:
+    widths = "network.edit.widths"
+    changes = changes_of([f"{widths}.6=16", f"{widths}={{6=32, 7=32}}", f"{widths}.6=64"])
+    assert [layer.width for layer in load_recipe("zfnet-small", changes).architecture.hidden] == [64, 32]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -36,7 +36,15 @@ def load_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> R
 
 def changes_of(assignments: list[str]) -> dict[str, Any]:
     """``["epochs=3", "network.form='zfnet'"]`` as changes; values are written as in TOML, words may go unquoted."""
-    return dict(_assignment(text) for text in assignments)
+    found: dict[str, Any] = {}
+    for place, value in map(_assignment, assignments):
+        found = followed(found, {place: value})
+    return found
+
+
+def followed(changes: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, to be made in this order: what is changed again, is changed after all that came before."""
+    return {**{place: value for place, value in changes.items() if place not in later}, **later}
 
 
 def _assignment(text: str) -> tuple[str, Any]:

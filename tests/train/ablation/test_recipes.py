@@ -163,6 +163,18 @@ def test_variants_do_not_leak_into_each_other() -> None:
     assert (wide.architecture.hidden[0].width, plain.architecture.hidden[0].width) == (512, 256)
 
 
+def test_later_changes_are_made_after_all_earlier_ones() -> None:
+    widths = "network.edit.widths"
+    plan = load_plan("table-3")
+    plan = replace(plan, budget=replace(plan.budget, changes=(f"{widths}.6=16", f"{widths}={{6=32, 7=32}}")))
+    for ground, variant in (
+        (ground_of(plan, None, {f"{widths}.6": 64}), Variant("v")),
+        (ground_of(plan), Variant("v", changes=(f"{widths}.6=64",))),
+        (ground_of(plan), Variant("v", relative=Relative(widths={6: 2.0}))),
+    ):
+        assert [layer.width for layer in recipe_of(variant, ground).architecture.hidden] == [64, 32]
+
+
 def test_the_budget_is_left_out_for_another_recipe() -> None:
     plan = load_plan("headline")
     assert ground_of(plan).changes["epochs"] == 10

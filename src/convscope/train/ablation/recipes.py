@@ -8,7 +8,7 @@ from typing import Any
 
 from convscope.errors import ConvscopeError, SettingError
 from convscope.train.ablation.plan import Plan, Relative, Variant
-from convscope.train.reading import changes_of, load_recipe
+from convscope.train.reading import changes_of, followed, load_recipe
 from convscope.train.recipe import Recipe
 from convscope.zoo import ARCHITECTURES
 from convscope.zoo.architecture import Architecture, Hidden
@@ -28,7 +28,7 @@ class Ground:
 def ground_of(plan: Plan, recipe: str | None = None, changes: Mapping[str, Any] | None = None) -> Ground:
     """The plan's recipe and budget, or another recipe without the budget; then ``changes`` (of the command line)."""
     budget = changes_of(list(plan.budget.changes)) if recipe is None else {}
-    return Ground(recipe or plan.recipe, {**budget, **(changes or {})})
+    return Ground(recipe or plan.recipe, followed(budget, changes or {}))
 
 
 def recipes_of(plan: Plan, ground: Ground) -> dict[str, Recipe]:
@@ -47,10 +47,10 @@ def recipe_of(variant: Variant, ground: Ground) -> Recipe:
     changes = dict(ground.changes)
     plain = load_recipe(ground.recipe, changes)
     if variant.relative.family is not None:
-        changes["network.form"] = _sibling(plain.network.form, variant.relative.family)
+        changes = followed(changes, {"network.form": _sibling(plain.network.form, variant.relative.family)})
         plain = load_recipe(ground.recipe, changes)
-    changes |= _absolute(plain.architecture, variant.relative)
-    changes |= changes_of(list(variant.changes))
+    changes = followed(changes, _absolute(plain.architecture, variant.relative))
+    changes = followed(changes, changes_of(list(variant.changes)))
     return replace(load_recipe(ground.recipe, changes), note="")
 
 
