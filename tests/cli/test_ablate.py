@@ -176,6 +176,7 @@ def test_a_run_that_diverges_is_listed_and_the_others_are_shared(run: Run, whole
     assert lines["without 7"].rstrip().endswith("1 of 1")
     report = (whole.parent / "hot/report.md").read_text()
     assert "## Runs without a result\n\n- hot, seed 0: NumberError" in report
+    assert "convscope ablate hot.toml DATA -o DIR --seeds 1 --training 24 --jobs 1\n" in report
     assert len(results(whole / "runs")) == 4
 
 

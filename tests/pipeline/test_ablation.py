@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +19,14 @@ from convscope.pipeline.ablation_report import Circumstances, report_of
 from convscope.pipeline.ablation_rows import RunRow, SummaryRow, ValueRow, run_rows, summary_rows, value_rows
 from convscope.pipeline.ablation_table import differences_of, percent, points, probability, size, table_of
 from convscope.pipeline.results import ResultFolder
-from convscope.train.ablation.ablate import Ask, Crew
+from convscope.train.ablation.ablate import Ask, Crew, prepare
 from convscope.train.ablation.reading import load_plan
 from convscope.train.ablation.runs import Source
 from convscope.train.ablation.statistics import Difference
+from convscope.train.reading import changes_of
 from tests.train.ablation.make import in_this_process, result_of, write_plan
 from tests.train.ablation.test_processes import stand_in
-from tests.train.make import draw_splits
+from tests.train.make import draw, draw_splits
 
 ABOUT = Circumstances("convscope ablate p DATA -o DIR", "Data: stripes", "Recipe `zfnet-small`", "a machine")
 FOUND = result_of(
@@ -143,6 +146,34 @@ def test_files_of_an_older_result_do_not_stay(tmp_path: Path, monkeypatch: pytes
     without = {path.name for path in (tmp_path / "out").iterdir()}
     assert with_all == {FACTS, RUNS, *FILES}
     assert with_all - without == {"curves.parquet", "curves.png", "measures.png"}
+
+
+def test_the_report_tells_the_command_and_names_what_is_not_utf_8(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("convscope.train.ablation.ablate.carry_out_all", in_this_process)
+    pictures = draw_splits(tmp_path / "pictures").rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    changes = {"images.mirror": False, "schedule.kind": "constant", "network.edit.strides": {"2": 1}}
+    plan = replace(load_plan(write_plan(tmp_path)), seeds=1)
+    source = Source(str(pictures / "train"), str(pictures / "val"), 21)
+    ablate(Ask(plan, source, None, changes, str(tmp_path / "tiny.toml")), Place(tmp_path / "out"))
+    report = (tmp_path / "out/report.md").read_text("utf-8")
+    (command,) = (line for line in report.splitlines() if line.startswith("convscope"))
+    words = shlex.split(command)
+    assert words[:6] == ["convscope", "ablate", "tiny.toml", "DATA", "-o", "DIR"]
+    assert words[6:12] == ["--validation", "IMAGES", "--seeds", "1", "--training", "21"]
+    assert words[12:14] == ["--jobs", "1"]
+    assert changes_of(words[15::2]) == changes
+    assert "`images.mirror=false`, `schedule.kind=constant`, `network.edit.strides={2=1}`" in report
+    assert "Data: train, 21 training images in each run; held out: val." in report
+    ablate(Ask(plan, Source(str(pictures))), Place(tmp_path / "again"))
+    assert "Data: caf\\udce9, 24 training images" in (tmp_path / "again/report.md").read_text("utf-8")
+
+
+def test_a_tenth_is_held_out_by_the_seed_of_each_run(tmp_path: Path) -> None:
+    plan, source = load_plan(write_plan(tmp_path)), Source(str(draw(tmp_path / "pictures", 12)))
+    assert prepare(Ask(plan, source)).listed.origin == "10% of each class, by each run's seed"
+    assert prepare(Ask(replace(plan, seeds=1), source)).listed.origin == "10% of each class, seed 0"
 
 
 def test_when_every_run_fails_it_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

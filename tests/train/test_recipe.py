@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from convscope.errors import SettingError
-from convscope.train.reading import changes_of, load_recipe, shipped
+from convscope.train.reading import assignments_of, changes_of, load_recipe, shipped
 from convscope.train.recipe import PAPER_EPOCHS, Recipe
 from convscope.zoo import ALEXNET, ZFNET, ZFNET_SMALL
 from tests.train.make import tiny
@@ -84,6 +84,22 @@ def test_changes_are_written_as_in_toml() -> None:
     recipe = load_recipe("zfnet-small", changes)
     assert (recipe.epochs, recipe.optimiser.rate, recipe.schedule.kind) == (3, 0.5, "constant")
     assert recipe.architecture.hidden == ()
+
+
+def test_changes_are_written_as_they_are_read() -> None:
+    texts = [
+        "epochs=3",
+        "optimiser.rate=1e-05",
+        "images.mirror=false",
+        "schedule.kind=constant",
+        'name="7"',
+        'note=a "b" é',
+        'network.edit.x=["a \\"b\\" é", {"c d"=false}]',
+        "network.edit.without=[6, 7]",
+        "network.edit.widths={6=32, 7=32}",
+        "network.edit.first={kernel=3, stride=1}",
+    ]
+    assert assignments_of(changes_of(texts)) == texts
 
 
 def test_a_value_that_is_changed_again_is_changed_last() -> None:

@@ -109,7 +109,8 @@ def ablate(
     if seeds is not None:
         wanted = replace(wanted, seeds=seeds)
     source = Source(str(data), None if validation is None else str(validation), training)
-    ask, crew = Ask(wanted, source, recipe, changes_of(changes or [])), Crew(jobs, accelerator, workers)
+    ask = Ask(wanted, source, recipe, changes_of(changes or []), plan)
+    crew = Crew(jobs, accelerator, workers)
     if dry_run:
         _list(ask, crew, runs or output / "runs", as_json)
         return

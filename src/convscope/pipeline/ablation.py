@@ -6,7 +6,7 @@ import json
 import platform
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from convscope.engine.executor import HERE, Executor
 from convscope.errors import SettingError
 from convscope.figures.ablation import errors_png, gap_png
 from convscope.figures.ablation_measures import curves_png, measures_png
+from convscope.images.entry import printable
 from convscope.pipeline.ablation_report import Circumstances, report_of
 from convscope.pipeline.ablation_rows import (
     CurveRow,
@@ -35,6 +36,7 @@ from convscope.train.ablation.ablate import Ask, Crew, Prepared, Report, carry_o
 from convscope.train.ablation.curves import CURVES
 from convscope.train.ablation.measures import MEASURES
 from convscope.train.ablation.result import Ablation
+from convscope.train.reading import assignments_of
 
 FACTS, RUNS = "ablation.json", "runs"
 FILES = (
@@ -166,22 +168,35 @@ def _facts(found: Ablation) -> Mapping[str, Any]:
 def _circumstances(prepared: Prepared, crew: Crew) -> Circumstances:
     ask = prepared.ask
     first = next(iter(prepared.listed.runs.values()))
-    own = [] if ask.recipe is None else ["--recipe", _name(ask.recipe)]
-    changes = [word for name, value in ask.changes.items() for word in ("--set", f"{name}={value}")]
-    words = ["convscope", "ablate", ask.plan.name, "DATA", "-o", "DIR", "--jobs", str(crew.jobs), *own, *changes]
     budget = ask.plan.budget.changes if ask.recipe is None else ()
-    changed = ", ".join(f"`{change}`" for change in (*budget, *(f"{k}={v}" for k, v in ask.changes.items())))
+    changed = ", ".join(f"`{change}`" for change in (*budget, *assignments_of(ask.changes)))
     ground = f"Recipe `{_name(ask.recipe or ask.plan.recipe)}`" + (f" with {changed}" if changed else "")
     threads = f"{crew.jobs} runs at a time, {crew.threads} threads each" if crew.jobs > 1 else "one run at a time"
+    given = ask.source.validation
+    held_out = prepared.listed.origin if given is None else _name(given)
     return Circumstances(
-        command=shlex.join(words),
-        data=f"Data: {_name(ask.source.data)}, {first.images:,} training images in each run; held out: "
-        f"{prepared.listed.origin}",
+        command=shlex.join(_command(ask, crew)),
+        data=f"Data: {_name(ask.source.data)}, {first.images:,} training images in each run; held out: {held_out}",
         ground=ground,
         machine=f"{platform.system()} {platform.machine()}, {cores()} cores, {threads}, torch {torch.__version__}",
     )
 
 
+def _command(ask: Ask, crew: Crew) -> Iterator[str]:
+    """What gives this result again, with places for the images and the folder."""
+    yield from ("convscope", "ablate", _name(ask.named or ask.plan.name), "DATA", "-o", "DIR")
+    if ask.source.validation is not None:
+        yield from ("--validation", "IMAGES")
+    yield from ("--seeds", str(ask.plan.seeds))
+    if ask.source.training is not None:
+        yield from ("--training", str(ask.source.training))
+    yield from ("--jobs", str(crew.jobs))
+    if ask.recipe is not None:
+        yield from ("--recipe", _name(ask.recipe))
+    for change in assignments_of(ask.changes):
+        yield from ("--set", change)
+
+
 def _name(path: str) -> str:
     """Without the folders above it, which are nobody's business."""
-    return Path(path).name
+    return printable(Path(path).name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
@@ -10,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from convscope.errors import SettingError
+from convscope.images.entry import printable
 from convscope.models.spec import unknown
 from convscope.regular import read_text
 from convscope.strict import Reader, parsed_toml
 from convscope.train.recipe import Recipe
 
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _FOLDER = files("convscope.train") / "recipes"
 
 
@@ -40,6 +44,30 @@ def changes_of(assignments: list[str]) -> dict[str, Any]:
     for place, value in map(_assignment, assignments):
         found = followed(found, {place: value})
     return found
+
+
+def assignments_of(changes: Mapping[str, Any]) -> list[str]:
+    """What ``changes_of`` reads as these changes; what can be stored, such as a name that is not UTF-8, as escapes."""
+    return [printable(_assigned(place, value)) for place, value in changes.items()]
+
+
+def _assigned(place: str, value: Any) -> str:
+    bare = f"{place}={value}"
+    return bare if isinstance(value, str) and changes_of([bare]) == {place: value} else f"{place}={_toml(value)}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(name)}={_toml(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, str | bool):  # both are as in JSON
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _toml(name)
 
 
 def followed(changes: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ TRAINING = ("train", "training")
 HELD_OUT = ("val", "validation", "valid", "test", "t10k")
 """Names of folders, or parts of idx files, in the order in which one is chosen."""
 HELD_OUT_SHARE = 0.1
+DRAWN = f"{HELD_OUT_SHARE:.0%} of each class"
+"""Where held-out images are from that no folder names."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def open_splits(
             chosen = [[i for i, part in enumerate(parts) if part in wanted] for wanted in (TRAINING, (name,))]
             return Splits(whole.select(chosen[0]), whole.select(chosen[1]), f"the part {name}", _names(excluded))
     kept, held = _held_out(whole.labels, seed)
-    origin = f"{HELD_OUT_SHARE:.0%} of each class, seed {seed}"
+    origin = f"{DRAWN}, seed {seed}"
     return Splits(whole.select(kept), whole.select(held), origin, _names(excluded))
 
 

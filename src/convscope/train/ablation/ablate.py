@@ -34,6 +34,8 @@ class Ask:
     recipe: str | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
     """To the recipe of every variant."""
+    named: str | None = None
+    """How the plan was asked for: by its name, which is the default, or as a file."""
 
 
 @dataclass(frozen=True)

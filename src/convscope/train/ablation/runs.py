@@ -14,6 +14,7 @@ from convscope.train.ablation.result import Outcome
 from convscope.train.ablation.sample import fingerprint, splits_of
 from convscope.train.recipe import Recipe
 from convscope.train.result import read_trained
+from convscope.train.splits import DRAWN
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,15 @@ class Listed:
 def listed(recipes: Mapping[str, Recipe], source: Source, seeds: int) -> Listed:
     """The runs of all variants, seed by seed, so that pairs are complete as early as possible."""
     found: dict[tuple[str, int], Run] = {}
-    classes, origin = 0, ""
+    classes, origins = 0, set[str]()
     for seed in range(seeds):
         splits = splits_of(source.data, source.validation, source.training, seed)
         seen, count = fingerprint(splits), len(splits.training)
-        classes, origin = len(splits.training.classes), splits.origin
+        classes = len(splits.training.classes)
+        origins.add(splits.origin)
         for name, recipe in recipes.items():
             found[name, seed] = Run(recipe, seed, _folder(recipe, seen, seed), count)
-    return Listed(found, classes, origin)
+    return Listed(found, classes, f"{DRAWN}, by each run's seed" if len(origins) > 1 else origins.pop())
 
 
 def _folder(recipe: Recipe, seen: str, seed: int) -> str:
