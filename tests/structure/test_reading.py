@@ -11,8 +11,8 @@ OPENS = re.compile(r"(?<!files)\.(read_text|read_bytes)\(|\.open\((encoding|\"rb
 
 MAY: dict[str, str] = {
     "atlas/digests.py": "what it reads has the size that was written down, which no pipe has",
-    "atlas/session.py": "its lock",
     "engine/room.py": "files of the kernel",
+    "lock.py": "the lock itself",
     "models/weights.py": "asked before",
     "probes/transfer/stored.py": "asked before",
     "regular.py": "this is it",
