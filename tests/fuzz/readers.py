@@ -11,7 +11,6 @@ import itertools
 import json
 import tarfile
 import tempfile
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -294,7 +293,9 @@ def recording(folder: Path) -> int:
 
 
 def states() -> list[bytes]:
-    return [content for content in pickles() if zipfile.is_zipfile(io.BytesIO(content))]
+    buffer = io.BytesIO()
+    torch.save({"state_dict": {"a": torch.arange(6.0).reshape(2, 3)}, "epoch": 3, "global_step": 12}, buffer)
+    return [buffer.getvalue()]
 
 
 def kept_steps(path: Path) -> None:
