@@ -22,6 +22,7 @@ from convscope.pipeline.image_occlusion import KnownAtlas, OccludeImages, Occlus
 from convscope.pipeline.match import check_model
 from convscope.pipeline.results import ResultFolder, model_facts
 from convscope.probes.fills import View, fill_name
+from convscope.probes.labels import true_class
 from convscope.probes.occlusion.grid import Grid, make_grid
 from convscope.probes.occlusion.occlude import chosen_layers
 from convscope.probes.targets import TRUE, TargetSpec
@@ -124,13 +125,7 @@ class _Job:
         """What is watched; raises ImageError for an image whose label is no class of the model."""
         if self.ask.target != TRUE:
             return self.ask.target
-        label = self.images.labels[self.index]
-        if label is None or label not in self.model.classes:
-            raise ImageError(
-                f"its label {label!r} is not among the model's {len(self.model.classes)} class names, so there is no "
-                "true class to watch; name folders (or labels) after classes, or choose a target"
-            )
-        return label
+        return self.model.classes[true_class(self.images.labels[self.index], self.model.classes)]
 
 
 def _asked(job: _Job) -> dict[str, Any]:

@@ -177,12 +177,12 @@ class TestTargets:
         assert found.labels == ("cat", "cat")
         ((name, reason),) = found.skipped
         assert name == "1"
-        assert "label 'wolf' is not one of the model's 3 class names" in reason
+        assert "label 'wolf' is not among the model's 3 class names" in reason
         cat = invariance(model(), [PICTURES[0], PICTURES[2]], "rotate", [90], target="cat")
         assert found.answer is not None
         assert cat.answer is not None
         np.testing.assert_array_equal(found.answer.probability, cat.answer.probability)
-        with pytest.raises(ImageSetError, match=r"no image of .* can be used; 0: its label None"):
+        with pytest.raises(ImageSetError, match=r"no image of .* can be used; 0: it has no label"):
             invariance(model(), PICTURES, "rotate", [90], target="true")
 
     def test_a_network_without_classes_has_no_answers_and_all_else(self) -> None:

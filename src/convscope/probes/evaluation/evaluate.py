@@ -21,6 +21,7 @@ from convscope.images import ImageSet
 from convscope.models import Model, Preprocessing
 from convscope.models.crops import ten_crops
 from convscope.probes.evaluation.result import Evaluation
+from convscope.probes.labels import unclear
 from convscope.probes.outputs import check_eval, outputs_of
 
 Crops = Literal["middle", "ten"]
@@ -41,15 +42,18 @@ def evaluate(
     """Probabilities for every labelled image: the mean over the crops, then over the models.
 
     ``crops``: ``middle``, or ``ten`` (four corners and the middle of the resized image, each also mirrored). Images
-    without a label, with one that is no class, or that cannot be read are listed as skipped. Raises SettingError for
-    unknown crops, ModelError for models with other classes than the first or crops that the preprocessing does not
-    allow, ImageSetError if no image is left.
+    without a label, with one that is not the name of one class, or that cannot be read are listed as skipped. Raises
+    SettingError for unknown crops, ModelError for models with other classes than the first or crops that the
+    preprocessing does not allow, ImageSetError if no image is left, NumberError for an answer that is no number.
     """
     every = [models] if isinstance(models, Model) else list(models)
     _check(every, crops)
     classes = every[0].classes
-    usable = [index for index, label in enumerate(images.labels) if label in classes]
-    strange = tuple((images.names[i], _reason(images.labels[i])) for i in sorted({*range(len(images))} - {*usable}))
+    reasons = {label: unclear(label, classes) for label in set(images.labels)}
+    usable = [index for index, label in enumerate(images.labels) if reasons[label] is None]
+    strange = tuple(
+        (name, reason) for name, label in zip(images.names, images.labels, strict=True) if (reason := reasons[label])
+    )
     total = len(usable) * len(every)
     found: list[NDArray[np.float32]] = []
     kept: list[int] = []
@@ -137,10 +141,6 @@ def _check(models: Sequence[Model], crops: str) -> None:
             raise ModelError(f"{model.spec} has no class names to compare labels with; load it with classes=[…]")
         if model.classes != models[0].classes:
             raise ModelError(f"{model.spec} has other classes than {models[0].spec}; only equals can vote together")
-
-
-def _reason(label: str | None) -> str:
-    return "it has no label" if label is None else f"its label {label!r} is not a class of the model"
 
 
 def _first(skipped: Sequence[tuple[str, str]]) -> str:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from convscope.errors import ImageError, SettingError
+from convscope.errors import SettingError
 from convscope.graph.opgraph import OpGraph
+from convscope.probes.labels import true_class
 from convscope.probes.outputs import Outputs, outputs_of
 from convscope.probes.targets import PREDICTED, TRUE, find_target
 
@@ -32,15 +33,12 @@ class Watch:
         """The classes for one image."""
         if self.classes:
             return self.classes
-        return (predicted,) if self.spec == PREDICTED else (self.names.index(label or ""),)
+        return (predicted,) if self.spec == PREDICTED else (true_class(label, self.names),)
 
     def check(self, label: str | None) -> None:
         """Raise ImageError for an image whose label is not exactly one class, where that is what is watched."""
-        if self.spec == TRUE and self.names.count(label or "") != 1:
-            raise ImageError(
-                f"its label {label!r} is not one of the model's {len(self.names)} class names, so there is no true "
-                "class to watch; name folders (or labels) after classes, or choose a target"
-            )
+        if self.spec == TRUE:
+            true_class(label, self.names)
 
 
 @dataclass(frozen=True)
