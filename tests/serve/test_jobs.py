@@ -100,6 +100,30 @@ def until(go: threading.Event) -> Work:
     return work
 
 
+class Quick(Jobs):
+    """Counts one job too many for a moment, and has ended each before it is told how many it waits for."""
+
+    crowd = 1
+
+    @property
+    def count(self) -> int:
+        return super().count + self.crowd
+
+    def _begin(self, request: Request, work: Work) -> Tell:
+        tell = super()._begin(request, work)
+        if (job := self._open.get(tell)) is not None:
+            job.result(20)
+        self.crowd = 0
+        return tell
+
+
+def test_a_job_that_has_ended_is_not_said_to_wait() -> None:
+    with bench(Quick(), counting=counting) as made:
+        answer = made.ask("counting")
+    assert answer.status_code == 200
+    assert lines(answer) == [{"number": number, "text": "é\n"} for number in range(3)]
+
+
 def test_events_come_as_lines_of_json() -> None:
     with bench(Jobs(), counting=counting) as made:
         answer = made.ask("counting")

@@ -92,6 +92,13 @@ def test_what_is_not_there_is_said_as_page_and_as_json(address: str, says: str) 
     assert says in data.json()["error"]
 
 
+@pytest.mark.parametrize("accept", [PAGE, {}])
+def test_a_folder_whose_name_is_not_utf8_is_named_by_escapes(accept: dict[str, str]) -> None:
+    found = client(Shelf({"notes": notebook("caf\udce9")})).get("/at/notes/nowhere.html", headers=accept)
+    assert found.status_code == 404
+    assert "udce9 has nothing at" in found.text
+
+
 def test_a_damaged_place_says_what_is_damaged() -> None:
     class Damaged(Notebook):
         def answer(self, name: str) -> Answer | None:

@@ -66,7 +66,8 @@ class Jobs:
         before = self.count
         tell = self._begin(request, work)
         if before >= self.running:
-            tell({"waiting": before})
+            with suppress(Cancelled):  # its turn came at once, and it is over already
+                tell({"waiting": before})
         return _Lines(self, tell)
 
     async def result(self, request: Request, work: Callable[[Check], T]) -> T:

@@ -15,6 +15,7 @@ from convscope.errors import (
     MissingExtraError,
     ModelError,
 )
+from convscope.images.entry import printable
 from convscope.web.html import to_html
 from convscope.web.problem import problem_page
 
@@ -50,7 +51,7 @@ def wants_page(accept: str) -> bool:
 
 def problem_response(accept: str, status: int, error: str, headers: Mapping[str, str] | None = None) -> Response:
     """The answer that says why there is none."""
-    sent = {"Cache-Control": "no-store", **(headers or {})}
+    sent, error = {"Cache-Control": "no-store", **(headers or {})}, printable(error)
     if wants_page(accept):
         return HTMLResponse(to_html(problem_page(status, error)), status, sent)
     return JSONResponse(Problem(status=status, error=error).model_dump(), status, sent)
