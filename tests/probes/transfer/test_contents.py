@@ -47,7 +47,9 @@ def test_unreadable_images_are_replaced_by_others(bad: set[int]) -> None:
 
 def test_too_many_unreadable_images() -> None:
     pictures = [b"no picture" if number < 6 else each for number, each in enumerate(drawn())]
-    with pytest.raises(ImageSetError, match=r"1 of 3 classes have fewer: blue \(2\)\. At most 1 are possible"):
+    with pytest.raises(
+        ImageSetError, match=r"1 of 3 classes have fewer that can be read: blue \(2\)\. At most 1 are possible"
+    ):
         folds_of(of_pictures(pictures, PLACES))
 
 

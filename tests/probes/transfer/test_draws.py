@@ -85,9 +85,9 @@ def test_a_class_with_too_few_images_is_named() -> None:
     with pytest.raises(ImageSetError) as caught:
         draw(labelled([9, 4, 3]), PROTOCOL, (2, 4), 0)
     assert str(caught.value) == (
-        "4 training images per class and at least one to judge by were asked for, and 2 of 3 classes have fewer: "
-        "class 2 (3), class 1 (4). At most 2 are possible; ask for that with --per-class, or leave those classes out "
-        "with --skip-small"
+        "4 training images per class and at least one to judge by were asked for, and 2 of 3 classes have fewer that "
+        "can be read: class 2 (3), class 1 (4). At most 2 are possible; ask for that with --per-class, or leave those "
+        "classes out with --skip-small, which counts all files: take away those that cannot be read"
     )
     with pytest.raises(ImageSetError, match=r"class 1 \(1\)\. No number is possible; leave those classes out with"):
         draw(labelled([9, 4]), PROTOCOL, (2,), 0, barred={9, 10, 11})

@@ -118,8 +118,8 @@ def _check_enough(labelled: Labelled, usable: Sequence[Sequence[int]], most: int
         )
         raise ImageSetError(
             f"{most} training images per class and at least one to judge by were asked for, and {len(short)} of "
-            f"{len(labelled.classes)} classes have fewer: {listed}. {possible} leave those classes out "
-            "with --skip-small"
+            f"{len(labelled.classes)} classes have fewer that can be read: {listed}. {possible} leave those classes "
+            "out with --skip-small, which counts all files: take away those that cannot be read"
         )
 
 
