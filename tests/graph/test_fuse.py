@@ -122,6 +122,13 @@ class Own(nn.Module):
         return made.relu()
 
 
+@pytest.mark.parametrize("norm", [nn.LocalResponseNorm(3), nn.BatchNorm2d(4), nn.GroupNorm(2, 4), nn.InstanceNorm2d(4)])
+def test_a_norm_that_thought_of_zero_keeps_no_rectifier_from_being_fused(norm: nn.Module) -> None:
+    torch.manual_seed(0)
+    graph = export_graph(nn.Sequential(conv(), norm, conv(), nn.ReLU()).eval(), SHAPE)
+    assert any("pointwise" in str(node.target) for node in make_lean(graph, [graph.output], CPU).nodes)
+
+
 def test_no_rectifier_hides_what_a_division_by_zero_made() -> None:
     torch.manual_seed(0)
     module, flat = Own().eval(), torch.ones(1, *SHAPE)

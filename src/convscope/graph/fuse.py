@@ -24,6 +24,8 @@ _CONVOLUTION = ("input", "weight", "bias", "padding", "stride", "dilation", "gro
 """The fused ops' arguments by the names that the plain one gives them."""
 _UNDEFINED = frozenset(["sqrt", "rsqrt", "log", "reciprocal"])
 """Ops that have no answer to some finite numbers; a division by something that the image decides is one as well."""
+_KEEPING = frozenset(["add", "clamp", "clamp_min", "maximum"])
+_PASSING = frozenset(["pow", "sqrt", "rsqrt", "expand", "view", "reshape", "unsqueeze", "squeeze", "mul", "clone"])
 _RECTIFIERS = frozenset(["relu", "relu6", "hardtanh"])
 _COPYING = frozenset("conv2d add max_pool2d avg_pool2d adaptive_avg_pool2d mean".split())
 """Readers that keep nothing of the memory they read, unlike a view."""
@@ -43,14 +45,31 @@ def can_fuse(graph: OpGraph, device: torch.device) -> bool:
 
 def _hides_nan(graph: OpGraph) -> bool:
     """Whether finite images and weights may become NaN on the way, as in a division by zero, and meet a rectifier."""
-    live, undefined = {INPUT}, False
+    live, undefined = {INPUT}, set[str]()
     for node in graph.nodes:
         if live.isdisjoint(node.inputs):
             continue
         live.add(node.name)
-        divisor = node.args[1] if node.op == "div" and len(node.args) > 1 else None
-        undefined |= node.op in _UNDEFINED or (isinstance(divisor, Ref) and divisor.name in live)
-    return undefined and any(node.op in _RECTIFIERS for node in graph.nodes)
+        place = 0 if node.op in _UNDEFINED else 1 if node.op == "div" else None
+        operand = None if place is None or len(node.args) <= place else node.args[place]
+        may = isinstance(operand, Ref) and operand.name in live and not _kept_from_zero(graph, operand.name)
+        if may or not undefined.isdisjoint(node.inputs):
+            undefined.add(node.name)
+            if node.op in _RECTIFIERS:
+                return True
+    return False
+
+
+def _kept_from_zero(graph: OpGraph, name: str) -> bool:
+    """Whether a number above zero was added, or is the least, on the way to a divisor: then it was thought of."""
+    while (node := graph.by_name.get(name)) is not None:
+        if node.op in _KEEPING:
+            return any(isinstance(value, int | float) and value > 0 for value in node.args[1:])
+        first = node.args[0] if node.args else None
+        if node.op not in _PASSING or not isinstance(first, Ref):
+            return False
+        name = first.name
+    return False
 
 
 def make_lean(graph: OpGraph, keep: Collection[str], device: torch.device) -> OpGraph:
